@@ -1,0 +1,56 @@
+# The only front door. `make` alone lists what there is.
+
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+
+PHASE := deploy/dev/phase
+
+.PHONY: help setup run test check openapi snapshots up down release
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install what building, testing and running need, and fetch the dependencies
+	@deploy/dev/install-test-tools
+	@if command -v rustup >/dev/null; then rustup component add rustfmt clippy; fi
+	@cargo fetch --locked
+
+run: ## Start the sandbox and the three BFFs; Ctrl-C stops all
+	@deploy/dev/run
+
+test: ## Check everything that must hold, on a fresh machine too
+	@$(PHASE) "test tools" deploy/dev/install-test-tools
+	@$(PHASE) "format" cargo fmt --all --check
+	@$(PHASE) "requirement map" deploy/dev/check-requirements
+	@$(PHASE) "clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
+	@$(PHASE) "OpenAPI contracts" deploy/dev/openapi --check
+	@$(PHASE) "tests" cargo test --workspace --locked
+
+check: ## Lint without running a test: format, clippy, scripts, words, requirement map, dependencies
+	@$(PHASE) "test tools" deploy/dev/install-test-tools
+	@$(PHASE) "format" cargo fmt --all --check
+	@$(PHASE) "requirement map" deploy/dev/check-requirements
+	@$(PHASE) "words" deploy/dev/check-words
+	@$(PHASE) "scripts" shellcheck .ci/run deploy/release deploy/dev/*
+	@if ! command -v cargo-deny >/dev/null; then $(PHASE) "install cargo-deny" cargo install --locked cargo-deny; fi
+	@$(PHASE) "dependencies" cargo deny --locked check bans licenses sources
+	@$(PHASE) "clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
+
+openapi: ## Write openapi.json of the three BFFs anew
+	@deploy/dev/openapi
+
+snapshots: ## Accept what the snapshot tests see now; review the difference before it is committed
+	@INSTA_UPDATE=always INSTA_FORCE_PASS=1 cargo test --workspace --locked
+	@git status --short -- '*.snap'
+
+up: ## Build the images and start the whole system behind an edge proxy with TLS
+	@deploy/dev/up
+
+down: ## Stop what `make up` started; its data stays (VOLUMES=1 removes it)
+	@deploy/dev/compose down --remove-orphans $(if $(VOLUMES),--volumes)
+
+release: ## Package optimised binaries into target/dist (SERVICE=bff-web for one)
+	@deploy/release $(SERVICE)
