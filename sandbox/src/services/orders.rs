@@ -1,0 +1,173 @@
+//! Orders, in the manner of a Spring Data REST service: pages, decimal strings, Spring Boot's errors.
+
+mod book;
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{StatusCode, header::LOCATION},
+    web,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+pub(super) use self::book::Orders;
+use self::book::{NewOrder, Order, OrderError};
+use super::{World, error, not_found};
+use crate::access::Caller;
+
+/// Spring Data's own limit; larger sizes are cut down to it.
+const MAX_SIZE: usize = 2000;
+const MAX_KEY: usize = 255;
+
+/// Parameters of a page of orders.
+#[derive(Debug, Deserialize)]
+struct PageParams {
+    page: Option<usize>,
+    size: Option<usize>,
+    /// `placedAt`, `total`, `status` or `orderId`, then `,asc` or `,desc`.
+    sort: Option<String>,
+}
+
+pub(super) fn configure(config: &mut web::ServiceConfig) {
+    config.service(
+        web::scope("/orders")
+            .route("", web::get().to(list_orders))
+            .route("", web::post().to(place_order))
+            .route("/{id}", web::get().to(show_order))
+            .route("/{id}/cancel", web::post().to(cancel_order))
+            .default_service(web::to(not_found)),
+    );
+}
+
+async fn list_orders(
+    request: HttpRequest,
+    world: web::Data<World>,
+    caller: Caller,
+    params: web::Query<PageParams>,
+) -> HttpResponse {
+    let mut orders = world.orders.all(&caller.owner());
+    if sort(&mut orders, params.sort.as_deref()).is_err() {
+        let message = "sort must be placedAt, total, status or orderId, then ,asc or ,desc";
+        return error(&request, StatusCode::BAD_REQUEST, "invalid_sort", message);
+    }
+    let size = params.size.unwrap_or(20).clamp(1, MAX_SIZE);
+    let page = params.page.unwrap_or(0);
+    HttpResponse::Ok().json(spring_page(&orders, page, size, params.sort.is_some()))
+}
+
+async fn show_order(
+    request: HttpRequest,
+    world: web::Data<World>,
+    caller: Caller,
+    id: web::Path<String>,
+) -> HttpResponse {
+    match world.orders.find(&caller.owner(), &id) {
+        Some(order) => HttpResponse::Ok().json(order),
+        None => refuse(&request, &OrderError::Unknown),
+    }
+}
+
+async fn place_order(
+    request: HttpRequest,
+    world: web::Data<World>,
+    caller: Caller,
+    new: web::Json<NewOrder>,
+) -> HttpResponse {
+    let Ok(key) = idempotency_key(&request) else {
+        let message = "Idempotency-Key must have 1 to 255 printable characters";
+        return error(&request, StatusCode::BAD_REQUEST, "invalid_key", message);
+    };
+    match world.orders.place(&caller.owner(), key.as_deref(), new.into_inner(), world.now()) {
+        Ok(placement) => {
+            let mut answer = HttpResponse::Created();
+            answer.insert_header((LOCATION, format!("/orders/{}", placement.order.order_id)));
+            if placement.replayed {
+                answer.insert_header(("idempotency-replayed", "true"));
+            }
+            answer.json(placement.order)
+        }
+        Err(cause) => refuse(&request, &cause),
+    }
+}
+
+async fn cancel_order(
+    request: HttpRequest,
+    world: web::Data<World>,
+    caller: Caller,
+    id: web::Path<String>,
+) -> HttpResponse {
+    match world.orders.cancel(&caller.owner(), &id) {
+        Ok(order) => HttpResponse::Ok().json(order),
+        Err(cause) => refuse(&request, &cause),
+    }
+}
+
+fn refuse(request: &HttpRequest, cause: &OrderError) -> HttpResponse {
+    let (status, code) = match cause {
+        OrderError::Lines => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_lines"),
+        OrderError::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "key_reused"),
+        OrderError::Unknown => (StatusCode::NOT_FOUND, "unknown_order"),
+        OrderError::TooLate => (StatusCode::CONFLICT, "too_late"),
+    };
+    error(request, status, code, &cause.to_string())
+}
+
+/// The key without the quotes of the structured field; none when none was sent.
+fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, ()> {
+    let Some(value) = request.headers().get("idempotency-key") else { return Ok(None) };
+    let key = value.to_str().map_err(|_| ())?.trim();
+    let key = key.strip_prefix('"').and_then(|key| key.strip_suffix('"')).unwrap_or(key);
+    if key.is_empty() || key.len() > MAX_KEY { Err(()) } else { Ok(Some(key.to_owned())) }
+}
+
+/// Sorts in place, newest first unless told otherwise. Equal orders stay apart by their id, so that pages do not overlap.
+fn sort(orders: &mut [Order], sort: Option<&str>) -> Result<(), ()> {
+    let (key, direction) = sort.map_or(("placedAt", "desc"), |sort| sort.split_once(',').unwrap_or((sort, "asc")));
+    let compare: fn(&Order, &Order) -> std::cmp::Ordering = match key {
+        "placedAt" => |a, b| a.placed_at.cmp(&b.placed_at),
+        "total" => |a, b| a.total.cmp(&b.total),
+        "status" => |a, b| a.status.cmp(&b.status),
+        "orderId" => |a, b| a.order_id.cmp(&b.order_id),
+        _ => return Err(()),
+    };
+    let descending = match direction {
+        "asc" => false,
+        "desc" => true,
+        _ => return Err(()),
+    };
+    orders.sort_by(|a, b| {
+        let order = compare(a, b);
+        let order = if descending { order.reverse() } else { order };
+        order.then_with(|| a.order_id.cmp(&b.order_id))
+    });
+    Ok(())
+}
+
+/// The JSON of Spring Data's `PageImpl`.
+fn spring_page(orders: &[Order], page: usize, size: usize, sorted: bool) -> Value {
+    let total_pages = orders.len().div_ceil(size);
+    let offset = page.saturating_mul(size);
+    let start = offset.min(orders.len());
+    let content = &orders[start..start.saturating_add(size).min(orders.len())];
+    let sort = json!({ "empty": !sorted, "sorted": sorted, "unsorted": !sorted });
+    json!({
+        "content": content,
+        "pageable": {
+            "pageNumber": page,
+            "pageSize": size,
+            "offset": offset,
+            "paged": true,
+            "unpaged": false,
+            "sort": sort,
+        },
+        "totalElements": orders.len(),
+        "totalPages": total_pages,
+        "number": page,
+        "size": size,
+        "first": page == 0,
+        "last": page.saturating_add(1) >= total_pages,
+        "numberOfElements": content.len(),
+        "empty": content.is_empty(),
+        "sort": sort,
+    })
+}
