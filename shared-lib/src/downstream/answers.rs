@@ -1,0 +1,133 @@
+//! Where the answer of a safe call comes from: the cache, a call that is under way, or a call of its own.
+
+use std::{
+    any::{Any, type_name},
+    sync::Arc,
+};
+
+use actix_web::http::{StatusCode, header::ETAG};
+use sha2::{Digest, Sha256};
+
+use super::{
+    budget::RequestBudget,
+    cache::{Entry, Look},
+    call::{Answer, Call, Readable},
+    coalesce::{CallKey, Joined},
+    error::Failure,
+    fetched::{Fetched, Freshness},
+    wire::parse,
+};
+use crate::context::RequestContext;
+
+impl Call {
+    /// From the cache, from a call that is under way, or from a call of its own.
+    pub(super) async fn shared_answer<T: Readable>(self) -> Result<Fetched<Arc<T>>, Failure> {
+        let key = self.key::<T>();
+        let look = if self.cached { self.downstream.shared.cache.look(&key) } else { Look::Nothing };
+        match look {
+            Look::Fresh(entry) => given(&entry, Freshness::Cached),
+            Look::Revalidate(entry) => {
+                let answer = given(&entry, Freshness::Stale("revalidating"));
+                self.revalidate::<T>(key, entry);
+                answer
+            }
+            Look::IfError(entry) => match self.joined(key, Some(Arc::clone(&entry))).await {
+                Err(failure) if failure.is_outage() => given(&entry, Freshness::Stale(failure.reason())),
+                outcome => outcome,
+            },
+            Look::Nothing => self.joined(key, None).await,
+        }
+    }
+
+    /// Asks for an entry anew without anybody waiting.
+    fn revalidate<T: Readable>(mut self, key: CallKey, entry: Arc<Entry>) {
+        // Its time is its own: the request that noticed will have been answered.
+        let budget = RequestBudget::starting_now(self.downstream.shared.settings.timeout());
+        self.context = RequestContext::background(budget);
+        actix_web::rt::spawn(async move {
+            let service = Arc::clone(&self.downstream.shared.name);
+            if let Err(failure) = self.joined::<T>(key, Some(entry)).await {
+                tracing::debug!(service = &*service, reason = failure.reason(), "a cached answer could not be renewed");
+            }
+        });
+    }
+
+    async fn joined<T: Readable>(self, key: CallKey, known: Option<Arc<Entry>>) -> Result<Fetched<Arc<T>>, Failure> {
+        let shared = Arc::clone(&self.downstream.shared);
+        if !shared.settings.coalesce {
+            return self.fetch(Some((key, known))).await;
+        }
+        // Each waits within its own budget, whoever's budget the call is made on.
+        let patience = self.context.budget().remaining().ok_or(Failure::BudgetExhausted)?;
+        let leader = self.clone();
+        let leaders_entry = known.clone();
+        let joined = shared.flights.join(key, move || leader.fetch(Some((key, leaders_entry))));
+        match tokio::time::timeout(patience, joined).await {
+            Err(_) => Err(Failure::BudgetExhausted),
+            // The budget that was used up is that of whoever began; this caller may have more.
+            Ok(Joined::Landed(Err(Failure::BudgetExhausted)) | Joined::Lost)
+                if self.context.budget().remaining().is_some() =>
+            {
+                self.fetch(Some((key, known))).await
+            }
+            Ok(Joined::Lost) => Err(Failure::BudgetExhausted),
+            Ok(Joined::Landed(outcome)) => outcome,
+        }
+    }
+
+    /// Makes the call. With a key, the answer goes to the cache where the call asked for that; with an entry too, a
+    /// `304 Not Modified` renews it.
+    pub(super) async fn fetch<T: Readable>(self, slot: Option<(CallKey, Option<Arc<Entry>>)>) -> Result<Fetched<Arc<T>>, Failure> {
+        let shared = Arc::clone(&self.downstream.shared);
+        let known = slot.as_ref().and_then(|(_, entry)| entry.clone());
+        let etag = known.as_ref().and_then(|entry| entry.etag.clone());
+        let read = |answer: Answer| {
+            if let (StatusCode::NOT_MODIFIED, Some(entry)) = (answer.status, &known) {
+                let unchanged = given::<T>(entry, Freshness::Live)?.value;
+                return Ok((unchanged, answer));
+            }
+            parse::<T>(&answer).map(|value| (Arc::new(value), answer))
+        };
+        let (value, answer) = self.exchange(etag.as_deref(), read).await?;
+        if let Some((key, _)) = slot.filter(|_| self.cached) {
+            match known.filter(|_| answer.status == StatusCode::NOT_MODIFIED) {
+                Some(entry) => shared.cache.renew(key, &entry),
+                None => {
+                    let etag = answer.headers.get(ETAG).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
+                    let subject = self.context.caller().map(|caller| caller.subject.as_str());
+                    shared.cache.store(key, Arc::<T>::clone(&value), etag, subject, answer.body.len());
+                }
+            }
+        }
+        Ok(Fetched { value, freshness: Freshness::Live, as_of: shared.clock.wall() })
+    }
+
+    /// Everything that is sent, and the type that is read.
+    fn key<T: Any>(&self) -> CallKey {
+        let mut digest = Sha256::new();
+        let mut add = |part: &[u8]| {
+            // Lengths first, so that no two lists of parts read the same.
+            digest.update((part.len() as u64).to_le_bytes());
+            digest.update(part);
+        };
+        add(type_name::<T>().as_bytes());
+        add(self.method.as_str().as_bytes());
+        add(self.url.as_str().as_bytes());
+        let mut headers: Vec<_> = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        headers.sort_unstable();
+        for (name, value) in headers {
+            add(name.as_bytes());
+            add(value);
+        }
+        add(&self.body);
+        CallKey(digest.finalize().into())
+    }
+}
+
+/// An entry's value. The key names the type, so another type is a fault of the cache and counts as no answer.
+fn given<T: Readable>(entry: &Entry, freshness: Freshness) -> Result<Fetched<Arc<T>>, Failure> {
+    match Arc::clone(&entry.value).downcast::<T>() {
+        Ok(value) => Ok(Fetched { value, freshness, as_of: entry.as_of }),
+        Err(_) => Err(Failure::ContentType),
+    }
+}

@@ -1,0 +1,181 @@
+//! The downstreams of a process ([`Registry`]) and of a worker ([`Downstreams`]).
+
+use std::{collections::BTreeMap, rc::Rc, sync::Arc};
+
+use actix_web::http::Method;
+use awc::Client;
+use rustls::ClientConfig;
+use tokio::sync::Semaphore;
+use url::Url;
+
+use super::{
+    cache::ResponseCache,
+    call::Call,
+    client::{self, Transport},
+    coalesce::Flights,
+    observe::Observer,
+    retry::{RetryBudget, RetryPolicy},
+    settings::{DownstreamSettings, DownstreamsSettings},
+};
+use crate::{
+    circuit_breaker::{CircuitBreaker, Snapshot},
+    clock::Clock,
+    context::RequestContext,
+};
+
+/// Why the registry could not be built, or a downstream not be had from it.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    /// TLS could not be configured.
+    #[error("TLS cannot be configured")]
+    Tls(#[from] rustls::Error),
+    /// The program asks for a downstream that the configuration does not have.
+    #[error("the configuration has no [downstreams.{0}]")]
+    Unknown(String),
+}
+
+/// What all workers share of one downstream.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) name: Arc<str>,
+    pub(super) settings: DownstreamSettings,
+    pub(super) urls: Vec<Url>,
+    pub(super) transport: Transport,
+    pub(super) breaker: CircuitBreaker,
+    pub(super) bulkhead: Semaphore,
+    pub(super) flights: Arc<Flights>,
+    pub(super) cache: ResponseCache,
+    pub(super) retry_policy: RetryPolicy,
+    pub(super) retry_budget: RetryBudget,
+    pub(super) observer: Observer,
+    pub(super) clock: Clock,
+}
+
+/// The downstreams of a process. Cheap to clone; crosses threads.
+#[derive(Debug, Clone)]
+pub struct Registry {
+    downstreams: Arc<BTreeMap<String, Arc<Shared>>>,
+    tls: Arc<ClientConfig>,
+}
+
+impl Registry {
+    /// Builds the shared state of every configured downstream. Nothing is connected yet, so a downstream that is away
+    /// does not stop the start.
+    ///
+    /// # Errors
+    /// [`RegistryError::Tls`].
+    pub fn new(settings: &DownstreamsSettings, clock: &Clock) -> Result<Self, RegistryError> {
+        let downstreams = settings.iter().map(|(name, settings)| (name.clone(), Arc::new(shared(name, settings, clock))));
+        Ok(Self { downstreams: Arc::new(downstreams.collect()), tls: client::tls_config()? })
+    }
+
+    /// The downstreams for the worker that calls this.
+    #[must_use]
+    pub fn for_worker(&self) -> Downstreams {
+        let worker = self.downstreams.iter().map(|(name, shared)| {
+            let client = client::build(&shared.settings, &self.tls);
+            (name.clone(), Downstream { shared: Arc::clone(shared), client })
+        });
+        Downstreams(Rc::new(worker.collect()))
+    }
+
+    /// Checks that the configuration has each of these, so that a missing one stops the start and not a request.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unknown`] for the first that is missing.
+    pub fn require(&self, names: &[&str]) -> Result<(), RegistryError> {
+        match names.iter().find(|name| !self.downstreams.contains_key(**name)) {
+            Some(missing) => Err(RegistryError::Unknown((*missing).to_owned())),
+            None => Ok(()),
+        }
+    }
+
+    /// The state of each circuit breaker, by downstream.
+    #[must_use]
+    pub fn breakers(&self) -> BTreeMap<String, Snapshot> {
+        self.downstreams.iter().map(|(name, shared)| (name.clone(), shared.breaker.snapshot())).collect()
+    }
+
+    /// The circuit breaker of one downstream.
+    #[must_use]
+    pub fn breaker(&self, name: &str) -> Option<&CircuitBreaker> {
+        self.downstreams.get(name).map(|shared| &shared.breaker)
+    }
+}
+
+fn shared(name: &str, settings: &DownstreamSettings, clock: &Clock) -> Shared {
+    Shared {
+        name: Arc::from(name),
+        urls: settings.parsed_urls(),
+        transport: Transport::of(settings),
+        breaker: CircuitBreaker::new(name, settings.circuit_breaker.clone(), clock.clone()),
+        bulkhead: Semaphore::new(settings.max_concurrent),
+        flights: Arc::new(Flights::default()),
+        cache: ResponseCache::new(&settings.cache, clock.clone()),
+        retry_policy: RetryPolicy::new(&settings.retry),
+        retry_budget: RetryBudget::new(&settings.retry, clock.clone()),
+        observer: Observer::new(name),
+        clock: clock.clone(),
+        settings: settings.clone(),
+    }
+}
+
+/// The downstreams of one worker. Cheap to clone; stays on its thread.
+#[derive(Clone)]
+pub struct Downstreams(Rc<BTreeMap<String, Downstream>>);
+
+impl Downstreams {
+    /// The downstream of this name.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unknown`]. [`Registry::require`] at the start keeps it from happening here.
+    pub fn get(&self, name: &str) -> Result<Downstream, RegistryError> {
+        self.0.get(name).cloned().ok_or_else(|| RegistryError::Unknown(name.to_owned()))
+    }
+}
+
+/// One downstream, as a worker calls it. Cheap to clone.
+#[derive(Clone)]
+pub struct Downstream {
+    pub(super) shared: Arc<Shared>,
+    pub(super) client: Client,
+}
+
+impl Downstream {
+    /// Its name in the configuration.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// Forgets what was cached for this subject: something of theirs has changed.
+    pub fn forget_subject(&self, subject: &str) {
+        self.shared.cache.forget_subject(subject);
+    }
+
+    /// Begins a call. `path` are segments below the base address; each is percent-encoded, so no input can leave its
+    /// segment.
+    #[must_use]
+    pub fn call(&self, context: &RequestContext, method: Method, path: &[&str]) -> Call {
+        Call::new(self.clone(), context.clone(), method, path)
+    }
+
+    /// Begins a call to an absolute address that a trusted document named, such as a provider's metadata. It goes
+    /// through this downstream's layers and connections, whatever its host.
+    #[must_use]
+    pub fn call_url(&self, context: &RequestContext, method: Method, url: Url) -> Call {
+        Call::to_url(self.clone(), context.clone(), method, url)
+    }
+
+    /// Begins a `GET`.
+    #[must_use]
+    pub fn get(&self, context: &RequestContext, path: &[&str]) -> Call {
+        self.call(context, Method::GET, path)
+    }
+
+    /// Begins a `POST`.
+    #[must_use]
+    pub fn post(&self, context: &RequestContext, path: &[&str]) -> Call {
+        self.call(context, Method::POST, path)
+    }
+}

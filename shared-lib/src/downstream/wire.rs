@@ -1,0 +1,124 @@
+//! One exchange of a call on the wire, and the reading of what comes back.
+
+use std::borrow::Cow;
+
+use actix_web::http::{
+    StatusCode,
+    header::{CONTENT_TYPE, HeaderValue, IF_NONE_MATCH, RETRY_AFTER},
+};
+use awc::error::{PayloadError, SendRequestError};
+use bytes::{Bytes, BytesMut};
+use futures_util::{Stream, StreamExt};
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use super::{
+    budget,
+    call::{Answer, Call},
+    client::Transport,
+    error::Failure,
+    layers::{Attempt, Described, Layers},
+};
+use crate::telemetry::{propagation, request_id};
+
+impl Call {
+    /// Sends the call through the layers. Reading counts as part of an attempt, because a service that answers nonsense is not well, and its breaker has
+    /// to know.
+    pub(super) async fn exchange<T>(
+        &self,
+        etag: Option<&str>,
+        read: impl Fn(Answer) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let layers = Layers {
+            shared: &self.downstream.shared,
+            context: &self.context,
+            operation: self.method.as_str(),
+            idempotent: self.idempotent,
+        };
+        let read = &read;
+        layers
+            .run(|attempt| async move {
+                let answer = self.wire(&attempt, etag).await?;
+                let status = answer.status.as_u16();
+                read(answer).map(|value| (value, status))
+            })
+            .await
+    }
+
+    /// One exchange on the wire: the head, then the bounded body.
+    async fn wire(&self, attempt: &Attempt, etag: Option<&str>) -> Result<Answer, Failure> {
+        let shared = &self.downstream.shared;
+        let mut headers = self.headers.clone();
+        propagation::inject(&attempt.trace, &mut headers);
+        request_id::inject(self.context.request_id(), &mut headers);
+        if let Some(etag) = etag.and_then(|etag| HeaderValue::from_str(etag).ok()) {
+            headers.insert(IF_NONE_MATCH, etag);
+        }
+        headers.insert(budget::TIMEOUT_HEADER, budget::timeout_header_value(attempt.timeout));
+
+        let mut request = self.downstream.client.request(self.method.clone(), self.wire_url().as_str());
+        *request.headers_mut() = headers;
+        let mut response = request.send_body(self.body.clone()).await.map_err(from_send_error)?;
+
+        let status = response.status();
+        let body = read_body(&mut response, shared.settings.max_body_bytes).await?;
+        let headers = response.headers().clone();
+        if status.is_success() || status == StatusCode::NOT_MODIFIED {
+            return Ok(Answer { status, headers, body });
+        }
+        let retry_after = headers.get(RETRY_AFTER).and_then(|value| super::retry::parse_retry_after(value, shared.clock.wall()));
+        Err(Failure::Status { status, retry_after, body })
+    }
+
+    /// The address as the connector takes it: `https` without TLS is how it is asked for cleartext HTTP/2.
+    fn wire_url(&self) -> Cow<'_, Url> {
+        if self.downstream.shared.transport != Transport::H2c {
+            return Cow::Borrowed(&self.url);
+        }
+        let text = self.url.as_str().replacen("http://", "https://", 1);
+        Url::parse(&text).map_or(Cow::Borrowed(&self.url), |mut url| {
+            // A port that was left out was 80 and must not become 443. Setting a port on an https address cannot fail.
+            let _ = url.set_port(self.url.port_or_known_default());
+            Cow::Owned(url)
+        })
+    }
+}
+
+async fn read_body<S>(response: &mut awc::ClientResponse<S>, limit: usize) -> Result<Bytes, Failure>
+where
+    S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
+{
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response.next().await {
+        let chunk = chunk.map_err(|error| Failure::Broken(Described::new(&error)))?;
+        if body.len() + chunk.len() > limit {
+            return Err(Failure::TooLarge(limit));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+/// Reads a JSON body.
+pub(super) fn parse<T: DeserializeOwned>(answer: &Answer) -> Result<T, Failure> {
+    let content_type = answer.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let is_json = content_type.and_then(|text| text.parse::<mime::Mime>().ok()).is_some_and(|mime| {
+        mime.type_() == mime::APPLICATION && (mime.subtype() == mime::JSON || mime.suffix() == Some(mime::JSON))
+    });
+    if !is_json {
+        return Err(Failure::ContentType);
+    }
+    serde_json::from_slice(&answer.body)
+        .map_err(|error| Failure::Malformed { line: error.line(), column: error.column() })
+}
+
+fn from_send_error(error: SendRequestError) -> Failure {
+    let described = Described::new(&error);
+    match error {
+        SendRequestError::Connect(_) => Failure::Connect(described),
+        SendRequestError::Url(_) | SendRequestError::Http(_) | SendRequestError::TunnelNotSupported => {
+            Failure::Request(described)
+        }
+        _ => Failure::Broken(described),
+    }
+}

@@ -1,0 +1,15 @@
+//! What the three backends-for-frontends share. Nothing here knows the shop that the samples are about.
+
+pub mod aggregate;
+pub mod circuit_breaker;
+pub mod clock;
+pub mod context;
+pub mod downstream;
+pub mod pagination;
+pub mod problem;
+pub mod server;
+pub mod service;
+pub mod settings;
+pub mod telemetry;
+#[cfg(feature = "test-util")]
+pub mod testing;

@@ -1,0 +1,31 @@
+//! How a backend-for-frontend listens: routes with policies, the gate in front of them, the management listener, and
+//! the way out.
+//!
+//! # The order of things around a handler
+//! From the outside in; each stands where it stands for a reason.
+//! 1. trace ([`telemetry`](crate::telemetry)): outermost, so that everything below has a span and a request id.
+//! 2. response headers ([`ResponseHeaders`]): security headers and the request id are on every answer, errors included.
+//! 3. problems ([`RenderProblems`](crate::problem::RenderProblems)): inside the trace, because it logs; outside
+//!    everything that can fail.
+//! 4. what a BFF adds of its own, such as its session.
+//! 5. the gate ([`RouteTable::into_scope`]): looks the route's policy up, asks the BFF's [`Guard`] who is calling and
+//!    whether that is allowed, and makes the request's context. A route without a policy does not exist.
+//! 6. the handler.
+
+mod gate;
+mod headers;
+mod listener;
+mod management;
+mod openapi;
+mod policy;
+mod readiness;
+mod routes;
+
+pub use gate::{Admission, Guard};
+pub use headers::ResponseHeaders;
+pub use listener::{BindError, Part, bind};
+pub use management::{InfoSource, Management, serve_management};
+pub use openapi::describe;
+pub use policy::{Access, CsrfCheck, Policy, caller, public, scopes};
+pub use readiness::Readiness;
+pub use routes::{Route, RouteTable};

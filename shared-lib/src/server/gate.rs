@@ -1,0 +1,143 @@
+//! The gate between the edge and the handlers: finds the route's policy, has the BFF's [`Guard`] decide, and makes the
+//! request's context.
+
+use std::{any::Any, collections::HashMap, future::Ready, future::ready, rc::Rc, time::Duration};
+
+use actix_web::{
+    HttpMessage,
+    dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
+    http::header::{ACCEPT_LANGUAGE, HeaderName, HeaderValue},
+};
+use futures_util::future::LocalBoxFuture;
+use opentelemetry::Context;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+use super::routes::Route;
+use crate::{
+    context::{Caller, RequestContext},
+    downstream::budget::RequestBudget,
+    problem::{Problem, kinds},
+    telemetry::request_id::RequestId,
+};
+
+/// How long after its deadline a handler is cut off. Calls to downstreams end at the deadline by themselves; this is
+/// for what does not, such as a client that sends its body drop by drop.
+const GRACE: Duration = Duration::from_millis(250);
+
+/// The longest `Accept-Language` that is passed on, in bytes.
+const MAX_LOCALE_BYTES: usize = 128;
+
+/// How a BFF lets requests in. One for each worker.
+pub trait Guard {
+    /// Authenticates the request and decides by the route's policy.
+    ///
+    /// Implementations refuse whatever they do not understand. A route with [`Access::Public`](super::Access::Public)
+    /// is let in without credentials, but wrong ones may still be refused.
+    ///
+    /// # Errors
+    /// The problem to answer with.
+    fn admit<'a>(
+        &'a self,
+        request: &'a ServiceRequest,
+        route: &'a Route,
+    ) -> LocalBoxFuture<'a, Result<Admission, Problem>>;
+}
+
+/// A request that is let in.
+#[derive(Default)]
+pub struct Admission {
+    /// Who makes it.
+    pub caller: Option<Caller>,
+    /// Headers for the answer, whatever it is, such as the state of a rate limit.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Kept until the answer's head is ready, such as a place in a concurrency limit.
+    pub hold: Option<Box<dyn Any>>,
+}
+
+/// The middleware.
+pub(super) struct Gate {
+    shared: Rc<Shared>,
+}
+
+struct Shared {
+    routes: HashMap<String, Vec<Route>>,
+    guard: Rc<dyn Guard>,
+    request_timeout: Duration,
+}
+
+impl Shared {
+    fn route(&self, request: &ServiceRequest) -> Option<&Route> {
+        let pattern = request.match_pattern()?;
+        self.routes.get(&pattern)?.iter().find(|route| route.method == *request.method())
+    }
+}
+
+impl Gate {
+    pub(super) fn new(routes: HashMap<String, Vec<Route>>, guard: Rc<dyn Guard>, request_timeout: Duration) -> Self {
+        Self { shared: Rc::new(Shared { routes, guard, request_timeout }) }
+    }
+}
+
+impl<S, B> Transform<S, ServiceRequest> for Gate
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = actix_web::Error> + 'static,
+    B: 'static,
+{
+    type Response = ServiceResponse<B>;
+    type Error = actix_web::Error;
+    type Transform = GateService<S>;
+    type InitError = ();
+    type Future = Ready<Result<Self::Transform, Self::InitError>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        ready(Ok(GateService { service: Rc::new(service), shared: Rc::clone(&self.shared) }))
+    }
+}
+
+pub(super) struct GateService<S> {
+    service: Rc<S>,
+    shared: Rc<Shared>,
+}
+
+impl<S, B> Service<ServiceRequest> for GateService<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = actix_web::Error> + 'static,
+    B: 'static,
+{
+    type Response = ServiceResponse<B>;
+    type Error = actix_web::Error;
+    type Future = LocalBoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    forward_ready!(service);
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let service = Rc::clone(&self.service);
+        let shared = Rc::clone(&self.shared);
+        Box::pin(async move {
+            // Nothing is registered outside the table, so what is not in it ends as not found or method not allowed.
+            let Some(route) = shared.route(&request) else { return service.call(request).await };
+
+            let deadline = route.policy.deadline.unwrap_or(shared.request_timeout);
+            let budget = RequestBudget::starting_now(deadline);
+            let admission = shared.guard.admit(&request, route).await?;
+            let context = context(&request, budget, admission.caller);
+            request.extensions_mut().insert(context);
+
+            let answer = tokio::time::timeout(deadline + GRACE, service.call(request)).await;
+            drop(admission.hold);
+            let mut response = answer.unwrap_or_else(|_| Err(Problem::new(&kinds::REQUEST_TIMEOUT).into()))?;
+            for (name, value) in admission.headers {
+                response.headers_mut().append(name, value);
+            }
+            Ok(response)
+        })
+    }
+}
+
+fn context(request: &ServiceRequest, budget: RequestBudget, caller: Option<Caller>) -> RequestContext {
+    let request_id = request.extensions().get::<RequestId>().cloned().unwrap_or_else(RequestId::fresh);
+    let locale = request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    let locale = locale.filter(|text| text.len() <= MAX_LOCALE_BYTES).map(ToOwned::to_owned);
+    let trace: Context = tracing::Span::current().context();
+    RequestContext::new(budget, request_id, caller, locale, trace)
+}

@@ -1,0 +1,82 @@
+//! What a route asks of a request before its handler sees it.
+
+use std::{fmt, time::Duration};
+
+/// The policy of one route. Made by [`public`], [`caller`] or [`scopes`], and then refined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// Who gets in.
+    pub access: Access,
+    /// Whether an unsafe method with a cookie session has to prove that our own page made the request.
+    pub csrf: CsrfCheck,
+    /// The time that the request may take; the server's `request_timeout_ms` where there is none.
+    pub deadline: Option<Duration>,
+}
+
+/// Who gets in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anyone.
+    Public,
+    /// Whoever this BFF authenticated.
+    Caller,
+    /// Whoever this BFF authenticated and who was granted every one of these scopes.
+    Scopes(&'static [&'static str]),
+}
+
+/// The check against cross-site request forgery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CsrfCheck {
+    /// Follows from the method and the kind of authentication.
+    ByMethod,
+    /// Off, for the reason given; it shows in the route table.
+    Off(&'static str),
+}
+
+/// A route for anyone.
+#[must_use]
+pub const fn public() -> Policy {
+    Policy::new(Access::Public)
+}
+
+/// A route for authenticated callers.
+#[must_use]
+pub const fn caller() -> Policy {
+    Policy::new(Access::Caller)
+}
+
+/// A route for callers with all of these scopes.
+#[must_use]
+pub const fn scopes(scopes: &'static [&'static str]) -> Policy {
+    Policy::new(Access::Scopes(scopes))
+}
+
+impl Policy {
+    const fn new(access: Access) -> Self {
+        Self { access, csrf: CsrfCheck::ByMethod, deadline: None }
+    }
+
+    /// Turns the check against cross-site request forgery off. The reason is for whoever reads the route table.
+    #[must_use]
+    pub const fn without_csrf(mut self, reason: &'static str) -> Self {
+        self.csrf = CsrfCheck::Off(reason);
+        self
+    }
+
+    /// The time that a request to this route may take.
+    #[must_use]
+    pub const fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+}
+
+impl fmt::Display for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Public => f.write_str("public"),
+            Self::Caller => f.write_str("caller"),
+            Self::Scopes(scopes) => write!(f, "scopes {}", scopes.join(" ")),
+        }
+    }
+}

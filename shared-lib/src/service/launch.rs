@@ -1,0 +1,133 @@
+//! Starts a BFF: listeners first, so that a port in use is found before anything else, then its state, then its
+//! workers; and stops it in the opposite order.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use actix_web::{App, HttpServer, dev::ServerHandle};
+use tracing_actix_web::TracingLogger;
+
+use super::{Bff, ServiceSettings, Start};
+use crate::{
+    clock::Clock,
+    downstream::{Registry, RegistryError},
+    problem::RenderProblems,
+    server::{BindError, InfoSource, Management, Part, Readiness, ResponseHeaders, bind, serve_management},
+    settings::{Environment, Settings},
+    telemetry::root_span::RequestRootSpan,
+};
+
+/// Why a BFF did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A port could not be had.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The downstreams could not be set up.
+    #[error(transparent)]
+    Downstreams(#[from] RegistryError),
+    /// The BFF's own state could not be built.
+    #[error("{0:#}")]
+    State(anyhow::Error),
+    /// A listener could not be used.
+    #[error("the server could not be started")]
+    Server(#[from] io::Error),
+}
+
+/// A BFF that is running.
+pub struct Running {
+    /// Where clients reach it.
+    pub public: SocketAddr,
+    /// Where operators reach it.
+    pub management: SocketAddr,
+    readiness: Readiness,
+    public_handle: ServerHandle,
+    management_handle: ServerHandle,
+    drain_delay: Duration,
+}
+
+/// Starts a BFF within the present actix system.
+///
+/// # Errors
+/// [`StartError`]. A downstream that is away is none.
+pub async fn launch<B: Bff>(settings: Arc<B::Settings>, clock: Clock) -> Result<Running, StartError> {
+    let (server, management) = (settings.server(), settings.management());
+    let part = |section| Part { service: B::NAME, section, prefix: B::Settings::PREFIX };
+    let public_listener = bind(&server.host, server.port, part("server"))?;
+    let management_listener = bind(&management.host, management.port, part("management"))?;
+    let (public, management_address) = (public_listener.local_addr()?, management_listener.local_addr()?);
+
+    let registry = Registry::new(&settings.downstreams(), &clock)?;
+    registry.require(B::DOWNSTREAMS)?;
+    let start = Start { settings: Arc::clone(&settings), registry: registry.clone(), clock };
+    let state = B::start(start).await.map_err(StartError::State)?;
+
+    let readiness = Readiness::new();
+    let production = settings.environment() == Environment::Production;
+    let management_server = {
+        let mut info: Vec<InfoSource> = vec![Arc::new(move || ("circuitBreakers", breakers(&registry)))];
+        info.extend(B::info(&state));
+        let admin_state = state.clone();
+        serve_management(
+            management_listener,
+            Management {
+                name: B::NAME,
+                version: B::VERSION,
+                environment: if production { "production" } else { "development" },
+                readiness: readiness.clone(),
+                info,
+                operator_token: management.operator_token.clone(),
+                admin: Arc::new(move |config| B::admin(&admin_state, config)),
+            },
+        )?
+    };
+    let headers = ResponseHeaders::new(production, readiness.clone());
+    let public_server = HttpServer::new(move || {
+        App::new()
+            .wrap(RenderProblems)
+            .wrap(headers.clone())
+            .wrap(TracingLogger::<RequestRootSpan>::new())
+            .configure(|config| B::configure(&state, config))
+    })
+    .workers(server.worker_count())
+    .keep_alive(server.keep_alive())
+    .client_request_timeout(server.header_timeout())
+    .max_connections(server.max_connections.div_ceil(server.worker_count()))
+    .tcp_nodelay(true)
+    .disable_signals()
+    .shutdown_timeout(server.drain_timeout().as_secs().max(1))
+    .listen(public_listener)?
+    .run();
+
+    let running = Running {
+        public,
+        management: management_address,
+        readiness,
+        public_handle: public_server.handle(),
+        management_handle: management_server.handle(),
+        drain_delay: server.drain_delay(),
+    };
+    actix_web::rt::spawn(public_server);
+    actix_web::rt::spawn(management_server);
+    Ok(running)
+}
+
+impl Running {
+    /// Leaves in order: not ready, a while for load balancers to notice, no new connections, requests in flight
+    /// finish (bounded by `drain_timeout_ms`), and the probes last.
+    pub async fn drain(self) {
+        self.readiness.drain();
+        tokio::time::sleep(self.drain_delay).await;
+        self.public_handle.stop(true).await;
+        self.management_handle.stop(true).await;
+    }
+
+    /// Whether it is on its way out.
+    #[must_use]
+    pub fn readiness(&self) -> &Readiness {
+        &self.readiness
+    }
+}
+
+fn breakers(registry: &Registry) -> serde_json::Value {
+    serde_json::to_value(registry.breakers()).unwrap_or_default()
+}
