@@ -280,3 +280,19 @@ fn standard_normal(random: &mut ChaCha8Rng) -> f64 {
     let radius = (-2.0 * (1.0 - random.random::<f64>()).ln()).sqrt();
     radius * (std::f64::consts::TAU * random.random::<f64>()).cos()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn latencies_have_the_quantiles_that_were_asked_for() {
+        let mut random = ChaCha8Rng::seed_from_u64(1);
+        let latency = Latency::Quantiles { p50_ms: 20, p99_ms: 400 };
+        let mut draws: Vec<Duration> = (0..20_000).map(|_| draw(latency, &mut random)).collect();
+        draws.sort();
+        let (median, tail) = (draws[10_000].as_millis(), draws[19_800].as_millis());
+        assert!((19..=21).contains(&median), "{median}");
+        assert!((350..=450).contains(&tail), "{tail}");
+    }
+}

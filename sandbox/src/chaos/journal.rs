@@ -105,3 +105,19 @@ impl Journal {
         self.calls.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_journal_forgets_the_oldest_call() {
+        let mut journal = Journal::default();
+        for number in 0..=CAPACITY {
+            let path = format!("/{number}");
+            journal.record(RecordedCall::new("GET", &path, "", std::iter::empty(), jiff::Timestamp::UNIX_EPOCH));
+        }
+        let calls = journal.calls();
+        assert_eq!((calls.len(), calls[0].path.as_str()), (CAPACITY, "/1"));
+    }
+}

@@ -234,3 +234,22 @@ impl Rule {
         prefix.is_empty() || prefix.ends_with('/') || rest.is_empty() || rest.starts_with('/')
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_means_whole_segments() {
+        let rule = Rule::default().on("/products");
+        for route in ["/products", "/products/1", "products"] {
+            assert!(rule.matches(route), "{route}");
+        }
+        for route in ["/products-page", "/", "/categories/products"] {
+            assert!(!rule.matches(route), "{route}");
+        }
+        assert!(!Rule::default().on("/products/").matches("/products"));
+        assert!(Rule::default().on("/products/").matches("/products/1"));
+        assert!(Rule::default().on("/").matches("/anything"));
+    }
+}

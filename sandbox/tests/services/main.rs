@@ -2,6 +2,12 @@
 
 mod access;
 mod catalog;
+mod chat;
 mod dialects;
+mod faults;
 mod harness;
+mod journal;
 mod notifications;
+mod orders;
+mod process;
+mod state;
