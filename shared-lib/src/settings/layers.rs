@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKind};
+use config::builder::DefaultState;
+use config::{Config, ConfigBuilder, ConfigError, File, FileFormat, Map, Source, Value, ValueKind};
 
 use super::SettingsError;
 use super::findings::{Finding, Findings};
@@ -77,7 +78,7 @@ impl Source for Layer {
 
 /// The layers on top of each other, the last one on top. Tables are merged, lists and single values are replaced.
 pub(super) fn merge(layers: Vec<Layer>) -> Result<Value, SettingsError> {
-    let builder = layers.into_iter().fold(Config::builder(), |builder, layer| builder.add_source(layer));
+    let builder = layers.into_iter().fold(Config::builder(), ConfigBuilder::<DefaultState>::add_source);
     Ok(builder.build().map_err(SettingsError::Merge)?.cache)
 }
 
