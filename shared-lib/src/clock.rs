@@ -44,9 +44,7 @@ impl Clock {
     /// The operating system's clocks.
     #[must_use]
     pub const fn system() -> Self {
-        Self {
-            source: Source::System,
-        }
+        Self { source: Source::System }
     }
 
     /// A clock that stands still at 2026-01-01T00:00:00Z until the returned [`ManualClock`] moves it.
@@ -57,28 +55,16 @@ impl Clock {
 
     /// A clock that stands still at `wall` until the returned [`ManualClock`] moves it.
     #[must_use]
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is where the time is injected from"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is where the time is injected from")]
     pub fn manual_at(wall: Timestamp) -> (Self, ManualClock) {
-        let time = Arc::new(ManualTime {
-            start: Instant::now(),
-            start_wall: wall,
-            passed_nanos: AtomicU64::new(0),
-        });
-        let clock = Self {
-            source: Source::Manual(Arc::clone(&time)),
-        };
+        let time = Arc::new(ManualTime { start: Instant::now(), start_wall: wall, passed_nanos: AtomicU64::new(0) });
+        let clock = Self { source: Source::Manual(Arc::clone(&time)) };
         (clock, ManualClock { time })
     }
 
     /// The monotonic time. Only differences between two such instants of the same clock mean something.
     #[must_use]
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is where the time is injected from"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is where the time is injected from")]
     pub fn now(&self) -> Instant {
         match &self.source {
             Source::System => Instant::now(),
@@ -88,17 +74,11 @@ impl Clock {
 
     /// The date and time of day. It can jump; never measure a duration with it.
     #[must_use]
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is where the time is injected from"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is where the time is injected from")]
     pub fn wall(&self) -> Timestamp {
         match &self.source {
             Source::System => Timestamp::now(),
-            Source::Manual(time) => time
-                .start_wall
-                .checked_add(time.passed())
-                .unwrap_or(Timestamp::MAX),
+            Source::Manual(time) => time.start_wall.checked_add(time.passed()).unwrap_or(Timestamp::MAX),
         }
     }
 }
@@ -125,9 +105,7 @@ impl ManualClock {
     /// Another clock that shows the same time.
     #[must_use]
     pub fn clock(&self) -> Clock {
-        Clock {
-            source: Source::Manual(Arc::clone(&self.time)),
-        }
+        Clock { source: Source::Manual(Arc::clone(&self.time)) }
     }
 }
 
@@ -142,11 +120,7 @@ mod tests {
         assert_eq!(clock.now(), start);
         hand.advance(Duration::from_millis(1500));
         assert_eq!(clock.now() - start, Duration::from_millis(1500));
-        assert_eq!(
-            clock.wall().as_millisecond() - wall.as_millisecond(),
-            1500,
-            "both scales move together"
-        );
+        assert_eq!(clock.wall().as_millisecond() - wall.as_millisecond(), 1500, "both scales move together");
     }
 
     #[test]
@@ -169,9 +143,6 @@ mod tests {
         let clock = Clock::system();
         let first = clock.now();
         assert!(clock.now() >= first);
-        assert!(
-            clock.wall().as_second() > 1_767_225_600,
-            "this code was written in 2026"
-        );
+        assert!(clock.wall().as_second() > 1_767_225_600, "this code was written in 2026");
     }
 }

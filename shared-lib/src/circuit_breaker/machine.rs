@@ -18,11 +18,7 @@ pub(crate) enum Event {
     /// Somebody wants to call.
     Acquire,
     /// A call that this generation admitted has ended after `elapsed`.
-    Complete {
-        generation: u64,
-        outcome: Outcome,
-        elapsed: Duration,
-    },
+    Complete { generation: u64, outcome: Outcome, elapsed: Duration },
     /// A call that this generation admitted was given up after `elapsed`.
     Cancel { generation: u64, elapsed: Duration },
     /// Nothing but time.
@@ -80,13 +76,7 @@ enum Phase {
 
 impl Machine {
     pub(crate) fn new(plan: Plan, initial: InitialState, now: Instant) -> Self {
-        let mut machine = Self {
-            plan,
-            phase: Phase::Disabled,
-            generation: 0,
-            since: now,
-            not_permitted: 0,
-        };
+        let mut machine = Self { plan, phase: Phase::Disabled, generation: 0, since: now, not_permitted: 0 };
         machine.phase = machine.ordered(initial, now);
         machine
     }
@@ -96,15 +86,8 @@ impl Machine {
     pub(crate) fn apply(&mut self, event: Event, now: Instant) -> Reaction {
         match event {
             Event::Acquire => self.acquire(now),
-            Event::Complete {
-                generation,
-                outcome,
-                elapsed,
-            } => self.settle(generation, Some(outcome), elapsed, now),
-            Event::Cancel {
-                generation,
-                elapsed,
-            } => self.settle(generation, None, elapsed, now),
+            Event::Complete { generation, outcome, elapsed } => self.settle(generation, Some(outcome), elapsed, now),
+            Event::Cancel { generation, elapsed } => self.settle(generation, None, elapsed, now),
             Event::Tick => Reaction::of(self.let_time_pass(now)),
             Event::Order(state) => {
                 let phase = self.ordered(state, now);
@@ -134,18 +117,13 @@ impl Machine {
 
     /// Whether every call is admitted whatever the time is, until the next transition.
     pub(crate) fn admits_all(&self) -> bool {
-        matches!(
-            self.phase,
-            Phase::Closed(_) | Phase::Disabled | Phase::MetricsOnly(_)
-        )
+        matches!(self.phase, Phase::Closed(_) | Phase::Disabled | Phase::MetricsOnly(_))
     }
 
     /// The sums that the state judges by; in open, those that opened it.
     pub(crate) fn totals(&mut self, now: Instant) -> Totals {
         match &mut self.phase {
-            Phase::Closed(window) | Phase::MetricsOnly(window) | Phase::HalfOpen { window, .. } => {
-                window.totals(now)
-            }
+            Phase::Closed(window) | Phase::MetricsOnly(window) | Phase::HalfOpen { window, .. } => window.totals(now),
             Phase::Open { verdict, .. } => *verdict,
             Phase::ForcedOpen | Phase::Disabled => Totals::default(),
         }
@@ -167,9 +145,7 @@ impl Machine {
         match self.phase {
             Phase::Open { until, .. } => Some(until.saturating_duration_since(now)),
             Phase::HalfOpen { places: 0, .. } => {
-                let rest = self
-                    .half_open_ends()
-                    .map(|end| end.saturating_duration_since(now));
+                let rest = self.half_open_ends().map(|end| end.saturating_duration_since(now));
                 let answer = self.plan.slow_call_duration;
                 Some(rest.map_or(answer, |rest| rest.min(answer)))
             }
@@ -185,29 +161,17 @@ impl Machine {
         {
             transition = Some(self.enter(self.half_open(attempt), Reason::WaitElapsed, now));
         }
-        let rejected = self.retry_after(now).map(|retry_after| Rejected {
-            retry_after,
-            state: self.state(),
-        });
+        let rejected = self.retry_after(now).map(|retry_after| Rejected { retry_after, state: self.state() });
         if rejected.is_some() {
             self.not_permitted += 1;
         } else if let Phase::HalfOpen { places, .. } = &mut self.phase {
             *places -= 1;
         }
-        Reaction {
-            rejected,
-            transition,
-        }
+        Reaction { rejected, transition }
     }
 
     /// A permit came back. `outcome` is missing when its call was given up.
-    fn settle(
-        &mut self,
-        generation: u64,
-        outcome: Option<Outcome>,
-        elapsed: Duration,
-        now: Instant,
-    ) -> Reaction {
+    fn settle(&mut self, generation: u64, outcome: Option<Outcome>, elapsed: Duration, now: Instant) -> Reaction {
         let overdue = self.let_time_pass(now);
         if generation != self.generation {
             return Reaction::of(overdue);
@@ -240,9 +204,7 @@ impl Machine {
                 let reason = over_threshold(&self.plan, totals)?;
                 Some(self.open(1, totals, reason, now))
             }
-            Phase::HalfOpen {
-                window, attempt, ..
-            } => {
+            Phase::HalfOpen { window, attempt, .. } => {
                 let totals = window.record(sample, now);
                 if totals.calls < half_open_minimum {
                     return None;
@@ -266,14 +228,10 @@ impl Machine {
 
     fn let_time_pass(&mut self, now: Instant) -> Option<Transition> {
         match self.phase {
-            Phase::Open { until, attempt, .. }
-                if self.plan.automatic_transition && now >= until =>
-            {
+            Phase::Open { until, attempt, .. } if self.plan.automatic_transition && now >= until => {
                 Some(self.enter(self.half_open(attempt), Reason::WaitElapsed, now))
             }
-            Phase::HalfOpen { attempt, .. }
-                if self.half_open_ends().is_some_and(|end| now >= end) =>
-            {
+            Phase::HalfOpen { attempt, .. } if self.half_open_ends().is_some_and(|end| now >= end) => {
                 let totals = self.totals(now);
                 let next = attempt.saturating_add(1);
                 Some(self.open(next, totals, Reason::HalfOpenTooLong, now))
@@ -283,25 +241,17 @@ impl Machine {
     }
 
     fn half_open_ends(&self) -> Option<Instant> {
-        self.plan
-            .max_wait_in_half_open
-            .map(|wait| self.since + wait)
+        self.plan.max_wait_in_half_open.map(|wait| self.since + wait)
     }
 
     /// Half-open admits only so many calls, so more results than that never come.
     fn half_open_minimum(&self) -> u64 {
-        self.plan
-            .minimum_calls
-            .min(u64::from(self.plan.permitted_in_half_open))
+        self.plan.minimum_calls.min(u64::from(self.plan.permitted_in_half_open))
     }
 
     fn open(&mut self, attempt: u32, verdict: Totals, reason: Reason, now: Instant) -> Transition {
         let until = now + self.plan.wait_in_open(attempt);
-        let phase = Phase::Open {
-            until,
-            attempt,
-            verdict,
-        };
+        let phase = Phase::Open { until, attempt, verdict };
         self.enter(phase, reason, now)
     }
 
@@ -335,20 +285,13 @@ impl Machine {
         self.generation += 1;
         self.since = now;
         self.not_permitted = 0;
-        Transition {
-            from,
-            to: self.state(),
-            reason,
-        }
+        Transition { from, to: self.state(), reason }
     }
 }
 
 impl Reaction {
     fn of(transition: Option<Transition>) -> Self {
-        Self {
-            rejected: None,
-            transition,
-        }
+        Self { rejected: None, transition }
     }
 }
 

@@ -126,41 +126,25 @@ impl CircuitBreakerSettings {
             }
         };
         let percent = |value: f64| value > 0.0 && value <= 100.0;
-        check(
-            (1..=10_000).contains(&self.window_size),
-            "window_size",
-            "must be 1 to 10,000 calls",
-        );
+        check((1..=10_000).contains(&self.window_size), "window_size", "must be 1 to 10,000 calls");
         check(
             (1_000..=HOUR_MS).contains(&self.window_ms) && self.window_ms.is_multiple_of(1_000),
             "window_ms",
             "must be whole seconds, 1,000 to 3,600,000 milliseconds",
         );
-        check(
-            self.minimum_calls >= 1,
-            "minimum_calls",
-            "must be at least 1",
-        );
+        check(self.minimum_calls >= 1, "minimum_calls", "must be at least 1");
         check(
             self.window_type == WindowType::Time || self.minimum_calls <= self.window_size,
             "minimum_calls",
             "must not be over window_size: a count window never holds more calls",
         );
-        check(
-            percent(self.failure_rate_threshold),
-            "failure_rate_threshold",
-            "must be over 0 and at most 100 percent",
-        );
+        check(percent(self.failure_rate_threshold), "failure_rate_threshold", "must be over 0 and at most 100 percent");
         check(
             percent(self.slow_call_rate_threshold),
             "slow_call_rate_threshold",
             "must be over 0 and at most 100 percent",
         );
-        check(
-            self.slow_call_duration_ms >= 1,
-            "slow_call_duration_ms",
-            "must be at least 1 millisecond",
-        );
+        check(self.slow_call_duration_ms >= 1, "slow_call_duration_ms", "must be at least 1 millisecond");
         check(
             (1..=1_000).contains(&self.permitted_calls_in_half_open),
             "permitted_calls_in_half_open",
@@ -171,16 +155,8 @@ impl CircuitBreakerSettings {
             "max_wait_in_half_open_ms",
             "must be at most 3,600,000 milliseconds; 0 waits for ever",
         );
-        check(
-            (1..=HOUR_MS).contains(&self.wait_in_open_ms),
-            "wait_in_open_ms",
-            "must be 1 to 3,600,000 milliseconds",
-        );
-        check(
-            (1.0..=10.0).contains(&self.wait_in_open_multiplier),
-            "wait_in_open_multiplier",
-            "must be 1 to 10",
-        );
+        check((1..=HOUR_MS).contains(&self.wait_in_open_ms), "wait_in_open_ms", "must be 1 to 3,600,000 milliseconds");
+        check((1.0..=10.0).contains(&self.wait_in_open_multiplier), "wait_in_open_multiplier", "must be 1 to 10");
         check(
             (self.wait_in_open_ms..=HOUR_MS).contains(&self.wait_in_open_cap_ms),
             "wait_in_open_cap_ms",
@@ -276,11 +252,7 @@ mod tests {
             wait_in_open_cap_ms: HOUR_MS + 1,
             ..CircuitBreakerSettings::default()
         };
-        let keys: Vec<String> = settings
-            .validate()
-            .into_iter()
-            .map(|(key, _)| key)
-            .collect();
+        let keys: Vec<String> = settings.validate().into_iter().map(|(key, _)| key).collect();
         assert_eq!(
             keys,
             [
@@ -304,8 +276,7 @@ mod tests {
             toml::from_str("window_type = \"count\"\nwindow_size = 20").expect("known keys");
         assert_eq!(known.window_type, WindowType::Count);
         assert_eq!(known.minimum_calls, 10);
-        let error = toml::from_str::<CircuitBreakerSettings>("window_sise = 20")
-            .expect_err("a misspelt key");
+        let error = toml::from_str::<CircuitBreakerSettings>("window_sise = 20").expect_err("a misspelt key");
         assert!(error.to_string().contains("window_sise"), "{error}");
     }
 }

@@ -26,17 +26,11 @@ fn small() -> CircuitBreakerSettings {
 
 fn breaker(settings: &CircuitBreakerSettings) -> (CircuitBreaker, ManualClock) {
     let (clock, hand) = Clock::manual();
-    (
-        CircuitBreaker::new("catalog", settings.clone(), clock),
-        hand,
-    )
+    (CircuitBreaker::new("catalog", settings.clone(), clock), hand)
 }
 
 fn call(breaker: &CircuitBreaker, outcome: Outcome) {
-    breaker
-        .try_acquire()
-        .expect("the breaker admits this call")
-        .record(outcome);
+    breaker.try_acquire().expect("the breaker admits this call").record(outcome);
 }
 
 fn calls(breaker: &CircuitBreaker, outcome: Outcome, number: usize) {

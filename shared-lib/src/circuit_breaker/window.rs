@@ -57,11 +57,7 @@ impl From<Sample> for Totals {
 }
 
 fn percent(part: u64, whole: u64) -> f64 {
-    if whole == 0 {
-        0.0
-    } else {
-        part as f64 * 100.0 / whole as f64
-    }
+    if whole == 0 { 0.0 } else { part as f64 * 100.0 / whole as f64 }
 }
 
 /// A window of either kind.
@@ -73,11 +69,7 @@ pub(crate) enum Window {
 
 impl Window {
     pub(crate) fn of_calls(size: usize) -> Self {
-        Self::Count(CountWindow {
-            ring: vec![Sample::default(); size.max(1)],
-            next: 0,
-            totals: Totals::default(),
-        })
+        Self::Count(CountWindow { ring: vec![Sample::default(); size.max(1)], next: 0, totals: Totals::default() })
     }
 
     pub(crate) fn of_seconds(seconds: usize, now: Instant) -> Self {

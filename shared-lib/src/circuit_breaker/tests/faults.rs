@@ -12,9 +12,7 @@ fn cancelled_trial_calls_do_not_leave_half_open_stuck() {
     let (breaker, hand) = breaker(&small());
     half_open(&breaker, &hand);
     for _ in 0..50 {
-        let permits: Vec<_> = (0..3)
-            .map(|_| breaker.try_acquire().expect("a trial place is free"))
-            .collect();
+        let permits: Vec<_> = (0..3).map(|_| breaker.try_acquire().expect("a trial place is free")).collect();
         assert!(breaker.try_acquire().is_err(), "all three places are taken");
         drop(permits);
     }
@@ -46,24 +44,15 @@ fn a_panic_between_acquire_and_record_gives_the_place_back() {
 #[test]
 fn a_late_result_of_an_earlier_state_counts_as_nothing_in_half_open() {
     let (breaker, hand) = breaker(&small());
-    let late: Vec<_> = (0..6)
-        .map(|_| breaker.try_acquire().expect("closed"))
-        .collect();
+    let late: Vec<_> = (0..6).map(|_| breaker.try_acquire().expect("closed")).collect();
     half_open(&breaker, &hand);
     let _trial = breaker.try_acquire().expect("the first trial");
     let generation = breaker.snapshot().generation;
     for (number, permit) in late.into_iter().enumerate() {
-        permit.record(if number % 2 == 0 {
-            Outcome::Failure
-        } else {
-            Outcome::Success
-        });
+        permit.record(if number % 2 == 0 { Outcome::Failure } else { Outcome::Success });
     }
     let snapshot = breaker.snapshot();
-    assert_eq!(
-        (snapshot.state, snapshot.calls, snapshot.generation),
-        (State::HalfOpen, 0, generation)
-    );
+    assert_eq!((snapshot.state, snapshot.calls, snapshot.generation), (State::HalfOpen, 0, generation));
 }
 
 /// Shows: S2
@@ -71,13 +60,9 @@ fn a_late_result_of_an_earlier_state_counts_as_nothing_in_half_open() {
 #[test]
 fn a_late_cancellation_of_an_earlier_state_frees_no_trial_place() {
     let (breaker, hand) = breaker(&small());
-    let late: Vec<_> = (0..6)
-        .map(|_| breaker.try_acquire().expect("closed"))
-        .collect();
+    let late: Vec<_> = (0..6).map(|_| breaker.try_acquire().expect("closed")).collect();
     half_open(&breaker, &hand);
-    let _trials: Vec<_> = (0..3)
-        .map(|_| breaker.try_acquire().expect("a trial place is free"))
-        .collect();
+    let _trials: Vec<_> = (0..3).map(|_| breaker.try_acquire().expect("a trial place is free")).collect();
     drop(late);
     assert!(breaker.try_acquire().is_err(), "still three places in all");
 }
@@ -86,10 +71,7 @@ fn a_late_cancellation_of_an_earlier_state_frees_no_trial_place() {
 /// Fault: the results of one half-open phase leak into the next.
 #[test]
 fn a_trial_of_an_earlier_half_open_counts_as_nothing_in_the_next() {
-    let settings = CircuitBreakerSettings {
-        minimum_calls: 2,
-        ..small()
-    };
+    let settings = CircuitBreakerSettings { minimum_calls: 2, ..small() };
     let (breaker, hand) = breaker(&settings);
     calls(&breaker, Outcome::Failure, 2);
     hand.advance(Duration::from_secs(1));
@@ -100,10 +82,7 @@ fn a_trial_of_an_earlier_half_open_counts_as_nothing_in_the_next() {
     call(&breaker, Outcome::Success);
     straggler.record(Outcome::Failure);
     let snapshot = breaker.snapshot();
-    assert_eq!(
-        (snapshot.state, snapshot.calls, snapshot.failed_calls),
-        (State::HalfOpen, 1, 0)
-    );
+    assert_eq!((snapshot.state, snapshot.calls, snapshot.failed_calls), (State::HalfOpen, 1, 0));
 }
 
 /// Shows: S2
@@ -117,10 +96,7 @@ fn a_refusal_says_that_it_is_not_to_be_retried_and_when_to_come_back() {
     assert!(!rejected.is_retryable());
     assert_eq!(rejected.state, State::Open);
     assert_eq!(rejected.retry_after, Duration::from_millis(700));
-    assert_eq!(
-        rejected.to_string(),
-        "the circuit breaker is open and did not let the call through"
-    );
+    assert_eq!(rejected.to_string(), "the circuit breaker is open and did not let the call through");
 }
 
 /// Shows: S2
@@ -153,10 +129,7 @@ fn old_failures_do_not_open_a_quiet_pods_breaker() {
 /// Fault: callers whose own time-out drops the call hide a downstream that hangs.
 #[test]
 fn a_call_given_up_when_slow_can_count_as_a_failure() {
-    let settings = CircuitBreakerSettings {
-        cancelled_calls: CancelledCalls::FailureIfSlow,
-        ..small()
-    };
+    let settings = CircuitBreakerSettings { cancelled_calls: CancelledCalls::FailureIfSlow, ..small() };
     let (breaker, hand) = breaker(&settings);
     for _ in 0..4 {
         drop(breaker.try_acquire().expect("closed"));
@@ -174,26 +147,17 @@ fn a_call_given_up_when_slow_can_count_as_a_failure() {
 /// Fault: half-open holds its trial places for a call that never ends.
 #[test]
 fn a_trial_that_never_ends_can_be_bounded_in_time() {
-    let settings = CircuitBreakerSettings {
-        max_wait_in_half_open_ms: 500,
-        ..small()
-    };
+    let settings = CircuitBreakerSettings { max_wait_in_half_open_ms: 500, ..small() };
     let (breaker, hand) = breaker(&settings);
     half_open(&breaker, &hand);
-    let hanging: Vec<_> = (0..3)
-        .map(|_| breaker.try_acquire().expect("a trial place is free"))
-        .collect();
+    let hanging: Vec<_> = (0..3).map(|_| breaker.try_acquire().expect("a trial place is free")).collect();
     hand.advance(Duration::from_millis(460));
     let rejected = breaker.try_acquire().expect_err("no place left");
     assert_eq!(rejected.state, State::HalfOpen);
     assert_eq!(rejected.retry_after, Duration::from_millis(40));
     hand.advance(Duration::from_millis(40));
     assert_eq!(breaker.state(), State::Open);
-    assert_eq!(
-        breaker.snapshot().retry_after_ms,
-        Some(2_000),
-        "the second wait in a row"
-    );
+    assert_eq!(breaker.snapshot().retry_after_ms, Some(2_000), "the second wait in a row");
     drop(hanging);
     hand.advance(Duration::from_secs(2));
     calls(&breaker, Outcome::Success, 3);

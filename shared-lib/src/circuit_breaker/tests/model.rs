@@ -7,9 +7,7 @@ use proptest::prelude::*;
 
 use crate::circuit_breaker::machine::{Event, Machine};
 use crate::circuit_breaker::settings::Plan;
-use crate::circuit_breaker::{
-    CancelledCalls, CircuitBreakerSettings, InitialState, Outcome, State, WindowType,
-};
+use crate::circuit_breaker::{CancelledCalls, CircuitBreakerSettings, InitialState, Outcome, State, WindowType};
 use crate::clock::Clock;
 
 #[derive(Clone, Debug)]
@@ -77,8 +75,7 @@ impl Model {
     fn wait(&self) -> u64 {
         let mut wait = self.settings.wait_in_open_ms as f64;
         for _ in 1..self.openings_in_a_row {
-            wait = (wait * self.settings.wait_in_open_multiplier)
-                .min(self.settings.wait_in_open_cap_ms as f64);
+            wait = (wait * self.settings.wait_in_open_multiplier).min(self.settings.wait_in_open_cap_ms as f64);
         }
         wait as u64
     }
@@ -86,10 +83,7 @@ impl Model {
     fn time_passes(&mut self) {
         let age = self.now - self.entered;
         let limit = self.settings.max_wait_in_half_open_ms;
-        if self.state == State::Open
-            && self.settings.automatic_transition_to_half_open
-            && age >= self.wait()
-        {
+        if self.state == State::Open && self.settings.automatic_transition_to_half_open && age >= self.wait() {
             self.go(State::HalfOpen);
         } else if self.state == State::HalfOpen && limit > 0 && age >= limit {
             self.go(State::Open);
@@ -97,10 +91,7 @@ impl Model {
     }
 
     fn trial_places_taken(&self) -> usize {
-        let under_way = self
-            .permits
-            .iter()
-            .filter(|permit| permit.generation == self.generation);
+        let under_way = self.permits.iter().filter(|permit| permit.generation == self.generation);
         under_way.count() + self.samples.len()
     }
 
@@ -112,15 +103,10 @@ impl Model {
         let admitted = match self.state {
             State::Closed | State::Disabled | State::MetricsOnly => true,
             State::Open | State::ForcedOpen => false,
-            State::HalfOpen => {
-                self.trial_places_taken() < self.settings.permitted_calls_in_half_open as usize
-            }
+            State::HalfOpen => self.trial_places_taken() < self.settings.permitted_calls_in_half_open as usize,
         };
         if admitted {
-            self.permits.push(Trace {
-                generation: self.generation,
-                started_ms: self.now,
-            });
+            self.permits.push(Trace { generation: self.generation, started_ms: self.now });
         }
         admitted
     }
@@ -145,10 +131,7 @@ impl Model {
         self.samples.push((self.now, failed, slow));
         let minimum = self.settings.minimum_calls as usize;
         let (minimum, judges) = match self.state {
-            State::HalfOpen => (
-                minimum.min(self.settings.permitted_calls_in_half_open as usize),
-                true,
-            ),
+            State::HalfOpen => (minimum.min(self.settings.permitted_calls_in_half_open as usize), true),
             state => (minimum, state == State::Closed),
         };
         let window = self.window();
@@ -158,9 +141,7 @@ impl Model {
         let rate = |of: usize| of as f64 * 100.0 / window.len() as f64;
         let failed = rate(window.iter().filter(|sample| sample.1).count());
         let slow = rate(window.iter().filter(|sample| sample.2).count());
-        if failed >= self.settings.failure_rate_threshold
-            || slow >= self.settings.slow_call_rate_threshold
-        {
+        if failed >= self.settings.failure_rate_threshold || slow >= self.settings.slow_call_rate_threshold {
             self.go(State::Open);
         } else if self.state == State::HalfOpen {
             self.go(State::Closed);
@@ -180,33 +161,21 @@ impl Model {
             }
             (_, WindowType::Time) => {
                 let seconds = self.settings.window_ms / 1_000;
-                self.samples
-                    .iter()
-                    .filter(|sample| second(sample.0) + seconds > second(self.now))
-                    .copied()
-                    .collect()
+                self.samples.iter().filter(|sample| second(sample.0) + seconds > second(self.now)).copied().collect()
             }
         }
     }
 }
 
 fn settings() -> impl Strategy<Value = CircuitBreakerSettings> {
-    let window = (
-        prop_oneof![Just(WindowType::Count), Just(WindowType::Time)],
-        1_u32..12,
-        1_u64..5,
-        1_u32..8,
-    );
+    let window = (prop_oneof![Just(WindowType::Count), Just(WindowType::Time)], 1_u32..12, 1_u64..5, 1_u32..8);
     let judgement = (1_u8..=100, 1_u8..=100, 1_u64..400);
     let half_open = (1_u32..5, prop_oneof![Just(0_u64), 1_u64..3_000]);
     let open = (1_u64..3_000, 1_u8..=4, 0_u64..9_000, any::<bool>());
-    let cancelled = prop_oneof![
-        Just(CancelledCalls::Ignore),
-        Just(CancelledCalls::Failure),
-        Just(CancelledCalls::FailureIfSlow)
-    ];
-    (window, judgement, half_open, open, cancelled).prop_map(
-        |(window, judgement, half_open, open, cancelled_calls)| CircuitBreakerSettings {
+    let cancelled =
+        prop_oneof![Just(CancelledCalls::Ignore), Just(CancelledCalls::Failure), Just(CancelledCalls::FailureIfSlow)];
+    (window, judgement, half_open, open, cancelled).prop_map(|(window, judgement, half_open, open, cancelled_calls)| {
+        CircuitBreakerSettings {
             window_type: window.0,
             window_size: window.1,
             window_ms: window.2 * 1_000,
@@ -225,8 +194,8 @@ fn settings() -> impl Strategy<Value = CircuitBreakerSettings> {
             automatic_transition_to_half_open: open.3,
             cancelled_calls,
             initial_state: InitialState::Closed,
-        },
-    )
+        }
+    })
 }
 
 fn step() -> impl Strategy<Value = Step> {

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use super::{breaker, call, calls, half_open, open, small};
 use crate::circuit_breaker::{
-    CircuitBreaker, CircuitBreakerSettings, InitialState, Outcome, Reason, State, TransitionEvent,
-    WindowType,
+    CircuitBreaker, CircuitBreakerSettings, InitialState, Outcome, Reason, State, TransitionEvent, WindowType,
 };
 use crate::clock::Clock;
 
@@ -44,14 +43,7 @@ fn slow_calls_open_although_they_succeed() {
     }
     let snapshot = breaker.snapshot();
     assert_eq!(snapshot.state, State::Open);
-    assert_eq!(
-        (
-            snapshot.slow_calls,
-            snapshot.failed_calls,
-            snapshot.slow_call_rate
-        ),
-        (4, 0, Some(100.0))
-    );
+    assert_eq!((snapshot.slow_calls, snapshot.failed_calls, snapshot.slow_call_rate), (4, 0, Some(100.0)));
 }
 
 /// Shows: S2
@@ -67,12 +59,8 @@ fn a_call_that_takes_exactly_the_slow_duration_is_not_slow() {
 /// Shows: S2
 #[test]
 fn a_time_window_forgets_whole_seconds() {
-    let settings = CircuitBreakerSettings {
-        window_type: WindowType::Time,
-        window_ms: 3_000,
-        minimum_calls: 100,
-        ..small()
-    };
+    let settings =
+        CircuitBreakerSettings { window_type: WindowType::Time, window_ms: 3_000, minimum_calls: 100, ..small() };
     let (breaker, hand) = breaker(&settings);
     for expected in [1, 2, 3, 3, 3] {
         call(&breaker, Outcome::Failure);
@@ -88,9 +76,7 @@ fn a_time_window_forgets_whole_seconds() {
 fn half_open_admits_the_permitted_calls_and_their_results_decide() {
     let (breaker, hand) = breaker(&small());
     half_open(&breaker, &hand);
-    let trials: Vec<_> = (0..3)
-        .map(|_| breaker.try_acquire().expect("a trial place is free"))
-        .collect();
+    let trials: Vec<_> = (0..3).map(|_| breaker.try_acquire().expect("a trial place is free")).collect();
     let rejected = breaker.try_acquire().expect_err("only three");
     assert_eq!(rejected.state, State::HalfOpen);
     assert_eq!(rejected.retry_after, Duration::from_millis(100));
@@ -99,11 +85,7 @@ fn half_open_admits_the_permitted_calls_and_their_results_decide() {
         trial.record(Outcome::Success);
     }
     assert_eq!(breaker.state(), State::Closed);
-    assert_eq!(
-        breaker.snapshot().calls,
-        0,
-        "closed begins with an empty window"
-    );
+    assert_eq!(breaker.snapshot().calls, 0, "closed begins with an empty window");
 }
 
 /// Shows: S2
@@ -139,10 +121,7 @@ fn the_wait_doubles_up_to_the_cap_and_starts_anew_after_closing() {
 /// Shows: S2
 #[test]
 fn without_the_automatic_transition_open_lasts_until_the_next_call() {
-    let settings = CircuitBreakerSettings {
-        automatic_transition_to_half_open: false,
-        ..small()
-    };
+    let settings = CircuitBreakerSettings { automatic_transition_to_half_open: false, ..small() };
     let (breaker, hand) = breaker(&settings);
     open(&breaker);
     hand.advance(Duration::from_secs(100));
@@ -158,10 +137,7 @@ fn the_orders_of_an_operator_hold_whatever_the_calls_say() {
     breaker.force_open();
     hand.advance(Duration::from_secs(10_000));
     let rejected = breaker.try_acquire().expect_err("forced open");
-    assert_eq!(
-        (rejected.state, rejected.retry_after),
-        (State::ForcedOpen, Duration::from_secs(1))
-    );
+    assert_eq!((rejected.state, rejected.retry_after), (State::ForcedOpen, Duration::from_secs(1)));
 
     breaker.disable();
     calls(&breaker, Outcome::Failure, 50);
@@ -171,10 +147,7 @@ fn the_orders_of_an_operator_hold_whatever_the_calls_say() {
     breaker.metrics_only();
     calls(&breaker, Outcome::Failure, 50);
     let snapshot = breaker.snapshot();
-    assert_eq!(
-        (snapshot.state, snapshot.failure_rate, snapshot.calls),
-        (State::MetricsOnly, Some(100.0), 8)
-    );
+    assert_eq!((snapshot.state, snapshot.failure_rate, snapshot.calls), (State::MetricsOnly, Some(100.0), 8));
 
     breaker.reset();
     let snapshot = breaker.snapshot();
@@ -192,10 +165,7 @@ fn a_breaker_starts_in_the_configured_state() {
         (InitialState::MetricsOnly, State::MetricsOnly),
         (InitialState::ForcedOpen, State::ForcedOpen),
     ] {
-        let settings = CircuitBreakerSettings {
-            initial_state,
-            ..small()
-        };
+        let settings = CircuitBreakerSettings { initial_state, ..small() };
         assert_eq!(breaker(&settings).0.state(), state);
     }
 }
@@ -223,10 +193,7 @@ fn the_listener_is_told_each_transition_with_its_reason_and_may_use_the_breaker(
     breaker.force_open();
 
     let told = told.lock().expect("one thread");
-    let changes: Vec<_> = told
-        .iter()
-        .map(|event| (event.from, event.to, event.reason, event.generation))
-        .collect();
+    let changes: Vec<_> = told.iter().map(|event| (event.from, event.to, event.reason, event.generation)).collect();
     assert_eq!(
         changes,
         [

@@ -26,14 +26,7 @@ fn many_threads_that_all_record_lose_no_sample() {
             let breaker = &breaker;
             scope.spawn(move || {
                 for number in 0..1_000 {
-                    call(
-                        breaker,
-                        if (number + thread) % 4 == 0 {
-                            Outcome::Failure
-                        } else {
-                            Outcome::Success
-                        },
-                    );
+                    call(breaker, if (number + thread) % 4 == 0 { Outcome::Failure } else { Outcome::Success });
                 }
             });
         }
@@ -49,11 +42,7 @@ fn half_open_never_has_more_trials_under_way_than_permitted() {
     for _ in 0..50 {
         breaker.reset();
         half_open(&breaker, &hand);
-        let (under_way, most, admitted) = (
-            AtomicUsize::new(0),
-            AtomicUsize::new(0),
-            AtomicUsize::new(0),
-        );
+        let (under_way, most, admitted) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
         let barrier = Barrier::new(THREADS);
         std::thread::scope(|scope| {
             for _ in 0..THREADS {
@@ -76,11 +65,7 @@ fn half_open_never_has_more_trials_under_way_than_permitted() {
         assert!(most.load(Ordering::SeqCst) <= 3, "three are permitted");
         assert!(admitted.load(Ordering::SeqCst) >= 3);
         let free = (0..10).map(|_| breaker.try_acquire()).collect::<Vec<_>>();
-        assert_eq!(
-            free.iter().filter(|permit| permit.is_ok()).count(),
-            3,
-            "every place came back, and none was added"
-        );
+        assert_eq!(free.iter().filter(|permit| permit.is_ok()).count(), 3, "every place came back, and none was added");
     }
 }
 
@@ -104,10 +89,7 @@ fn half_open_admits_exactly_the_permitted_calls_when_all_threads_rush_in() {
                     })
                 })
                 .collect();
-            threads
-                .into_iter()
-                .map(|thread| thread.join().expect("no thread panics"))
-                .sum()
+            threads.into_iter().map(|thread| thread.join().expect("no thread panics")).sum()
         });
         assert_eq!(admitted, 3);
     }
@@ -147,11 +129,7 @@ fn threads_that_cross_every_state_agree_with_the_listener_and_never_lose_a_place
             });
         }
     });
-    assert_eq!(
-        breaker.snapshot().generation,
-        transitions.load(Ordering::SeqCst),
-        "each transition was told once"
-    );
+    assert_eq!(breaker.snapshot().generation, transitions.load(Ordering::SeqCst), "each transition was told once");
     breaker.reset();
     half_open(&breaker, &hand);
     for _ in 0..3 {
