@@ -149,7 +149,12 @@ impl Composite {
     }
 
     fn replaced(&self, name: &str, state: PartState, error: &DownstreamError) {
-        tracing::warn!(part = name, service = &*error.service, reason = error.failure.reason(), "an optional part failed");
+        tracing::warn!(
+            part = name,
+            service = &*error.service,
+            reason = error.failure.reason(),
+            "an optional part failed"
+        );
         self.note(name, PartReceipt { state, as_of: None, reason: Some(error.failure.reason()) });
     }
 
@@ -211,6 +216,9 @@ mod tests {
             parts.optional("balance", pending::<Result<Fetched<()>, DownstreamError>>()),
         );
         let problem = outcome.expect_err("the page fails").to_json(None);
-        assert_eq!((&problem["status"], &problem["part"], &problem["reason"]), (&json!(504), &json!("user"), &json!("timeout")));
+        assert_eq!(
+            (&problem["status"], &problem["part"], &problem["reason"]),
+            (&json!(504), &json!("user"), &json!("timeout"))
+        );
     }
 }

@@ -5,6 +5,8 @@ pub mod circuit_breaker;
 pub mod clock;
 pub mod context;
 pub mod downstream;
+pub mod jwt;
+pub mod oauth;
 pub mod pagination;
 pub mod problem;
 pub mod server;

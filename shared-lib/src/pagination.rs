@@ -145,7 +145,9 @@ impl QueryReader<'_> {
         let wanted = if asked.contains(',') { asked } else { format!("{asked},asc") };
         let known = spec.sorts.iter().find(|allowed| **allowed == wanted);
         if known.is_none() && spec.unknown_sort == UnknownSort::Refuse {
-            self.reject(FieldError::query("sort", "is not one of the accepted orders").allowing(spec.sorts.iter().copied()));
+            self.reject(
+                FieldError::query("sort", "is not one of the accepted orders").allowing(spec.sorts.iter().copied()),
+            );
         }
         Sort::from_allowed(known.copied().unwrap_or(default))
     }
@@ -173,8 +175,11 @@ mod tests {
     use super::*;
     use crate::problem::Problem;
 
-    const SPEC: PageSpec =
-        PageSpec { default_size: 20, sorts: &["name,asc", "name,desc", "price,desc"], unknown_sort: UnknownSort::Refuse };
+    const SPEC: PageSpec = PageSpec {
+        default_size: 20,
+        sorts: &["name,asc", "name,desc", "price,desc"],
+        unknown_sort: UnknownSort::Refuse,
+    };
 
     fn read(query: &str) -> Result<PageRequest, Problem> {
         let mut reader = QueryReader::new(query);

@@ -15,8 +15,8 @@ pub use cli::{NoCommand, main};
 pub use launch::{Running, StartError, launch};
 
 use crate::{
-    downstream::{DownstreamsSettings, Registry},
     clock::Clock,
+    downstream::{DownstreamsSettings, Registry},
     server::{InfoSource, RouteTable},
     settings::{Environment, ManagementSettings, ServerSettings, Settings, TelemetrySettings},
 };

@@ -77,7 +77,10 @@ impl Call {
 
     /// Makes the call. With a key, the answer goes to the cache where the call asked for that; with an entry too, a
     /// `304 Not Modified` renews it.
-    pub(super) async fn fetch<T: Readable>(self, slot: Option<(CallKey, Option<Arc<Entry>>)>) -> Result<Fetched<Arc<T>>, Failure> {
+    pub(super) async fn fetch<T: Readable>(
+        self,
+        slot: Option<(CallKey, Option<Arc<Entry>>)>,
+    ) -> Result<Fetched<Arc<T>>, Failure> {
         let shared = Arc::clone(&self.downstream.shared);
         let known = slot.as_ref().and_then(|(_, entry)| entry.clone());
         let etag = known.as_ref().and_then(|entry| entry.etag.clone());

@@ -24,10 +24,7 @@ use moka::sync::Cache;
 use serde::Deserialize;
 
 use super::coalesce::CallKey;
-use crate::{
-    clock::Clock,
-    settings::Findings,
-};
+use crate::{clock::Clock, settings::Findings};
 
 /// The settings of `[downstreams.<name>.cache]`. Only calls that ask for it are cached.
 #[derive(Debug, Clone, Deserialize)]

@@ -28,6 +28,8 @@ pub struct Call {
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
     pub(super) idempotent: bool,
+    /// Whether any instance will do; not for an address that a document named.
+    pub(super) balanced: bool,
     pub(super) cached: bool,
     pub(super) broken: Option<Failure>,
 }
@@ -50,11 +52,11 @@ pub struct Answer {
 
 impl Call {
     pub(super) fn new(downstream: Downstream, context: RequestContext, method: Method, path: &[&str]) -> Self {
-        let mut url = downstream.shared.urls[0].clone();
+        let mut url = downstream.shared.instances.canonical().clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
         }
-        Self::to_url(downstream, context, method, url)
+        Self { balanced: true, ..Self::to_url(downstream, context, method, url) }
     }
 
     pub(super) fn to_url(downstream: Downstream, context: RequestContext, method: Method, url: Url) -> Self {
@@ -64,7 +66,18 @@ impl Call {
             headers.insert(ACCEPT_LANGUAGE, locale);
         }
         let idempotent = method.is_idempotent();
-        Self { downstream, context, method, url, headers, body: Bytes::new(), idempotent, cached: false, broken: None }
+        Self {
+            downstream,
+            context,
+            method,
+            url,
+            headers,
+            body: Bytes::new(),
+            idempotent,
+            balanced: false,
+            cached: false,
+            broken: None,
+        }
     }
 
     /// Sets the query string from anything that serializes to pairs. `None` fields are left out.
@@ -169,7 +182,7 @@ impl Call {
     pub async fn send(mut self) -> Result<Answer, DownstreamError> {
         let answer = match self.broken.take() {
             Some(failure) => Err(failure),
-            None => self.exchange(None, |answer| Ok(answer)).await,
+            None => self.exchange(None, Ok).await,
         };
         answer.map_err(|failure| DownstreamError::new(&self.downstream.shared.name, failure))
     }

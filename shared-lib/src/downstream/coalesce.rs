@@ -76,11 +76,7 @@ impl Flights {
         }
     }
 
-    fn board<T, F>(
-        self: &Arc<Self>,
-        key: CallKey,
-        start: impl FnOnce() -> F,
-    ) -> (Seat, watch::Receiver<Option<Landed>>)
+    fn board<T, F>(self: &Arc<Self>, key: CallKey, start: impl FnOnce() -> F) -> (Seat, watch::Receiver<Option<Landed>>)
     where
         T: Any + Send + Sync,
         F: Future<Output = Result<Fetched<Arc<T>>, Failure>> + 'static,
@@ -189,7 +185,8 @@ mod tests {
 
     #[actix_web::test]
     async fn a_thousand_callers_at_once_cause_one_call() {
-        let (flights, calls, go) = (Arc::new(Flights::default()), Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
+        let (flights, calls, go) =
+            (Arc::new(Flights::default()), Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
         let callers = (0..1_000).map(|_| {
             let (calls, go) = (Arc::clone(&calls), Arc::clone(&go));
             flights.join::<u32, _>(KEY, move || async move {
@@ -209,7 +206,8 @@ mod tests {
     #[actix_web::test]
     async fn different_keys_never_share() {
         let flights = Arc::new(Flights::default());
-        let answer = |key, answer: u8| flights.join::<u8, _>(CallKey([key; 32]), move || async move { Ok(fetched(answer)) });
+        let answer =
+            |key, answer: u8| flights.join::<u8, _>(CallKey([key; 32]), move || async move { Ok(fetched(answer)) });
         let (one, two) = futures_util::join!(answer(1, 10), answer(2, 20));
         assert_eq!((*value(one), *value(two)), (10, 20));
     }

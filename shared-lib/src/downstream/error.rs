@@ -66,6 +66,9 @@ pub enum Failure {
         /// When it may let something through again.
         retry_after: Duration,
     },
+    /// There is no instance to send to.
+    #[error("no instance")]
+    NoInstance,
     /// The downstream's bulkhead was full for as long as a call may wait for a place. Nothing was sent.
     #[error("too many calls under way")]
     BulkheadFull,
@@ -91,6 +94,7 @@ impl Failure {
             | Self::Malformed { .. }
             | Self::BreakerOpen { .. }
             | Self::BulkheadFull
+            | Self::NoInstance
             | Self::BudgetExhausted
             | Self::Request(_) => false,
         }
@@ -117,7 +121,11 @@ impl Failure {
                 | tonic::Code::DataLoss => Outcome::Failure,
                 _ => Outcome::Success,
             },
-            Self::BreakerOpen { .. } | Self::BulkheadFull | Self::BudgetExhausted | Self::Request(_) => Outcome::Ignored,
+            Self::BreakerOpen { .. }
+            | Self::BulkheadFull
+            | Self::NoInstance
+            | Self::BudgetExhausted
+            | Self::Request(_) => Outcome::Ignored,
         }
     }
 
@@ -126,7 +134,7 @@ impl Failure {
     #[must_use]
     pub fn is_outage(&self) -> bool {
         match self {
-            Self::BreakerOpen { .. } | Self::BulkheadFull | Self::BudgetExhausted => true,
+            Self::BreakerOpen { .. } | Self::BulkheadFull | Self::NoInstance | Self::BudgetExhausted => true,
             Self::Request(_) => false,
             _ => self.is_transient() || self.outcome() == Outcome::Failure,
         }
@@ -146,7 +154,7 @@ impl Failure {
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {
-            Self::Connect(_) => "connect",
+            Self::Connect(_) | Self::NoInstance => "connect",
             Self::Broken(_) => "broken",
             Self::TimedOut(_) | Self::Grpc(tonic::Code::DeadlineExceeded) => "timeout",
             Self::Status { status, .. } if status.is_server_error() => "server-error",
@@ -170,6 +178,7 @@ impl Failure {
             Self::Connect(_)
             | Self::BreakerOpen { .. }
             | Self::BulkheadFull
+            | Self::NoInstance
             | Self::Grpc(tonic::Code::Unavailable) => &kinds::DOWNSTREAM_UNAVAILABLE,
             Self::Status { status, .. } if matches!(status.as_u16(), 429 | 503) => &kinds::DOWNSTREAM_UNAVAILABLE,
             Self::Status { status, .. } if status.as_u16() == 504 => &kinds::DOWNSTREAM_TIMEOUT,

@@ -1,9 +1,8 @@
 //! gRPC calls through the same layers as HTTP calls.
 //!
-//! A service module builds its generated client on [`GrpcDownstream::channel`] and makes each unary call through
-//! [`GrpcDownstream::unary`], which adds the deadline, the trace and the caller, and reports to the breaker.
+//! A service module makes each unary call of its generated client through [`GrpcDownstream::unary`], which adds the deadline, the trace and the caller, and reports to the breaker.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{cell::RefCell, collections::HashMap, future::Future, rc::Rc, sync::Arc, time::Duration};
 
 use tonic::{
     Request, Response, Status,
@@ -22,36 +21,41 @@ use crate::{
     telemetry::{propagation, request_id},
 };
 
-/// A downstream that speaks gRPC. Cheap to clone.
+/// A downstream that speaks gRPC, as a worker calls it. Cheap to clone; stays on its thread, where the tasks of its
+/// channels live.
 #[derive(Clone)]
 pub struct GrpcDownstream {
     downstream: Downstream,
-    channel: Channel,
+    channels: Rc<RefCell<HashMap<String, Channel>>>,
 }
 
 impl GrpcDownstream {
-    /// Opens the channel on first use, so a service that is away does not stop the start. Call it on the worker that
-    /// will use it: the channel's task lives there.
-    ///
-    /// # Errors
-    /// An address that is no URI.
-    pub fn new(downstream: Downstream) -> Result<Self, tonic::transport::Error> {
-        let settings = &downstream.shared.settings;
-        let address = downstream.shared.urls.first().map(ToString::to_string).unwrap_or_default();
-        let channel = Endpoint::from_shared(address)?
+    /// Wraps a downstream. Channels are opened on first use, so a service that is away does not stop the start.
+    #[must_use]
+    pub fn new(downstream: Downstream) -> Self {
+        Self { downstream, channels: Rc::default() }
+    }
+
+    /// The channel to one instance.
+    fn channel(&self, instance: &str) -> Result<Channel, Failure> {
+        if let Some(channel) = self.channels.borrow().get(instance) {
+            return Ok(channel.clone());
+        }
+        let settings = &self.downstream.shared.settings;
+        let channel = Endpoint::from_shared(instance.to_owned())
+            .map_err(|error| Failure::Request(Arc::new(error)))?
             .connect_timeout(Duration::from_millis(settings.connect_timeout_ms))
             .tcp_nodelay(true)
             .http2_keep_alive_interval(Duration::from_secs(20))
             .keep_alive_while_idle(false)
             .connect_lazy();
-        Ok(Self { downstream, channel })
-    }
-
-    /// The channel for the generated client. Set the client's decoding limit to
-    /// [`max_body_bytes`](Self::max_body_bytes).
-    #[must_use]
-    pub fn channel(&self) -> Channel {
-        self.channel.clone()
+        let mut channels = self.channels.borrow_mut();
+        if channels.len() >= MAX_CHANNELS {
+            // Instances come and go; those still in use are opened again at once.
+            channels.clear();
+        }
+        channels.insert(instance.to_owned(), channel.clone());
+        Ok(channel)
     }
 
     /// The largest message that is read, in bytes.
@@ -60,7 +64,8 @@ impl GrpcDownstream {
         self.downstream.shared.settings.max_body_bytes
     }
 
-    /// Makes a unary call. `method` is its full name (`package.Service/Method`), for traces; `idempotent` says whether
+    /// Makes a unary call by `send`, which builds its generated client on the channel that it is given (with
+    /// [`max_body_bytes`](Self::max_body_bytes) as its decoding limit). `method` is its full name (`package.Service/Method`), for traces; `idempotent` says whether
     /// making it twice has the effect of making it once.
     ///
     /// # Errors
@@ -71,7 +76,7 @@ impl GrpcDownstream {
         method: &'static str,
         idempotent: bool,
         message: Q,
-        send: impl Fn(Request<Q>) -> F,
+        send: impl Fn(Channel, Request<Q>) -> F,
     ) -> Result<Fetched<A>, DownstreamError>
     where
         Q: Clone,
@@ -83,7 +88,8 @@ impl GrpcDownstream {
         let value = layers
             .run(|attempt| async move {
                 let request = self.request(context, &attempt, message.clone())?;
-                let answer = send(request).await.map_err(|status| from_status(&status))?;
+                let answer =
+                    send(self.channel(&attempt.instance)?, request).await.map_err(|status| from_status(&status))?;
                 Ok((answer.into_inner(), OK))
             })
             .await
@@ -106,6 +112,9 @@ impl GrpcDownstream {
         Ok(request)
     }
 }
+
+/// Channels a worker keeps open to one downstream's instances.
+const MAX_CHANNELS: usize = 64;
 
 /// The gRPC status OK, as the semantic conventions record it.
 const OK: u16 = 0;

@@ -1,17 +1,14 @@
 //! The layers around every attempt, the same for HTTP and gRPC.
 //!
-//! From the outside in: retry (policy, then budget), bulkhead, circuit breaker, request budget, time-out. The bulkhead
-//! stands before the breaker, because a call that waits in line must not hold a trial place. One attempt on the wire
+//! From the outside in: retry (policy, then budget), bulkhead, circuit breaker, request budget, instance, time-out.
+//! The bulkhead stands before the breaker, because a call that waits in line must not hold a trial place. One attempt on the wire
 //! is one sample of the breaker and one debit of the request's attempts.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
 use tokio::sync::SemaphorePermit;
 
-use super::{
-    error::Failure,
-    registry::Shared,
-};
+use super::{error::Failure, registry::Shared};
 use crate::{circuit_breaker::Outcome, context::RequestContext};
 
 /// A call as the layers see it.
@@ -27,6 +24,8 @@ pub(super) struct Layers<'a> {
 pub(super) struct Attempt {
     /// The longest it may take.
     pub(super) timeout: Duration,
+    /// The base address of the instance that it goes to.
+    pub(super) instance: String,
     /// The trace context that it sends on.
     pub(super) trace: opentelemetry::Context,
 }
@@ -39,9 +38,9 @@ impl Layers<'_> {
     {
         let shared = self.shared;
         shared.retry_budget.deposit();
-        let mut attempt = 0;
+        let (mut attempt, mut tried) = (0, None);
         loop {
-            let failure = match self.attempt(attempt, &exchange).await {
+            let failure = match self.attempt(attempt, &mut tried, &exchange).await {
                 Ok(value) => return Ok(value),
                 Err(failure) => failure,
             };
@@ -77,7 +76,13 @@ impl Layers<'_> {
         }
     }
 
-    async fn attempt<T, F>(&self, number: u32, exchange: impl Fn(Attempt) -> F) -> Result<T, Failure>
+    /// One attempt. `tried` is the instance of the attempt before, and becomes this one's.
+    async fn attempt<T, F>(
+        &self,
+        number: u32,
+        tried: &mut Option<String>,
+        exchange: impl Fn(Attempt) -> F,
+    ) -> Result<T, Failure>
     where
         F: Future<Output = Result<(T, u16), Failure>>,
     {
@@ -91,15 +96,20 @@ impl Layers<'_> {
         budget.try_spend_attempt().map_err(|_| Failure::BudgetExhausted)?;
         let timeout = budget.sub_deadline(shared.settings.timeout()).ok_or(Failure::BudgetExhausted)?;
 
+        let lease = shared.instances.pick(tried.as_deref()).ok_or(Failure::NoInstance)?;
+        let instance = lease.address().to_owned();
+        *tried = Some(instance.clone());
         let parent = self.context.trace();
         let trace = shared.observer.begin(parent, self.operation, number);
         let started = shared.clock.now();
-        let exchange = exchange(Attempt { timeout, trace: trace.clone() });
+        let exchange = exchange(Attempt { timeout, instance, trace: trace.clone() });
         let result = match tokio::time::timeout(timeout, exchange).await {
             Ok(result) => result,
             Err(_) => Err(Failure::TimedOut(timeout)),
         };
-        permit.record(result.as_ref().map_or_else(Failure::outcome, |_| Outcome::Success));
+        let outcome = result.as_ref().map_or_else(Failure::outcome, |_| Outcome::Success);
+        permit.record(outcome);
+        lease.record(outcome);
         let took = shared.clock.now().saturating_duration_since(started);
         shared.observer.end(&trace, parent, self.operation, took, result.as_ref().map(|(_, status)| *status));
         result.map(|(value, _)| value)

@@ -52,7 +52,14 @@ impl Observer {
     }
 
     /// Ends the span and measures the attempt. `status` is the HTTP or gRPC status, where one came.
-    pub(super) fn end(&self, own: &Context, parent: &Context, method: &str, took: Duration, outcome: Result<u16, &Failure>) {
+    pub(super) fn end(
+        &self,
+        own: &Context,
+        parent: &Context,
+        method: &str,
+        took: Duration,
+        outcome: Result<u16, &Failure>,
+    ) {
         let mut attributes = vec![
             KeyValue::new("http.request.method", method.to_owned()),
             KeyValue::new("peer.service", self.service.clone()),

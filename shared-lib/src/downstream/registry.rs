@@ -1,6 +1,6 @@
 //! The downstreams of a process ([`Registry`]) and of a worker ([`Downstreams`]).
 
-use std::{collections::BTreeMap, rc::Rc, sync::Arc};
+use std::{collections::BTreeMap, rc::Rc, sync::Arc, time::Duration};
 
 use actix_web::http::Method;
 use awc::Client;
@@ -9,10 +9,12 @@ use tokio::sync::Semaphore;
 use url::Url;
 
 use super::{
+    balance::BalancerSnapshot,
     cache::ResponseCache,
     call::Call,
     client::{self, Transport},
     coalesce::Flights,
+    instances::{self, Instances},
     observe::Observer,
     retry::{RetryBudget, RetryPolicy},
     settings::{DownstreamSettings, DownstreamsSettings},
@@ -39,7 +41,7 @@ pub enum RegistryError {
 pub(super) struct Shared {
     pub(super) name: Arc<str>,
     pub(super) settings: DownstreamSettings,
-    pub(super) urls: Vec<Url>,
+    pub(super) instances: Arc<Instances>,
     pub(super) transport: Transport,
     pub(super) breaker: CircuitBreaker,
     pub(super) bulkhead: Semaphore,
@@ -65,7 +67,8 @@ impl Registry {
     /// # Errors
     /// [`RegistryError::Tls`].
     pub fn new(settings: &DownstreamsSettings, clock: &Clock) -> Result<Self, RegistryError> {
-        let downstreams = settings.iter().map(|(name, settings)| (name.clone(), Arc::new(shared(name, settings, clock))));
+        let downstreams =
+            settings.iter().map(|(name, settings)| (name.clone(), Arc::new(shared(name, settings, clock))));
         Ok(Self { downstreams: Arc::new(downstreams.collect()), tls: client::tls_config()? })
     }
 
@@ -90,6 +93,22 @@ impl Registry {
         }
     }
 
+    /// Keeps resolving the names of downstreams whose instances come from them. Needs an async run time; the work ends
+    /// with the registry.
+    pub fn keep_resolving(&self) {
+        for shared in self.downstreams.values().filter(|shared| shared.instances.is_discovered()) {
+            let every = Duration::from_millis(shared.settings.dns_refresh_ms);
+            let weak = Arc::downgrade(&shared.instances);
+            tokio::spawn(instances::keep_resolving(Arc::clone(&shared.name), weak, every));
+        }
+    }
+
+    /// The state of the instances, by downstream.
+    #[must_use]
+    pub fn balancers(&self) -> BTreeMap<String, BalancerSnapshot> {
+        self.downstreams.iter().map(|(name, shared)| (name.clone(), shared.instances.balancer().snapshot())).collect()
+    }
+
     /// The state of each circuit breaker, by downstream.
     #[must_use]
     pub fn breakers(&self) -> BTreeMap<String, Snapshot> {
@@ -106,7 +125,7 @@ impl Registry {
 fn shared(name: &str, settings: &DownstreamSettings, clock: &Clock) -> Shared {
     Shared {
         name: Arc::from(name),
-        urls: settings.parsed_urls(),
+        instances: Arc::new(Instances::new(name, settings, clock.clone())),
         transport: Transport::of(settings),
         breaker: CircuitBreaker::new(name, settings.circuit_breaker.clone(), clock.clone()),
         bulkhead: Semaphore::new(settings.max_concurrent),
@@ -155,26 +174,22 @@ impl Downstream {
 
     /// Begins a call. `path` are segments below the base address; each is percent-encoded, so no input can leave its
     /// segment.
-    #[must_use]
     pub fn call(&self, context: &RequestContext, method: Method, path: &[&str]) -> Call {
         Call::new(self.clone(), context.clone(), method, path)
     }
 
     /// Begins a call to an absolute address that a trusted document named, such as a provider's metadata. It goes
     /// through this downstream's layers and connections, whatever its host.
-    #[must_use]
     pub fn call_url(&self, context: &RequestContext, method: Method, url: Url) -> Call {
         Call::to_url(self.clone(), context.clone(), method, url)
     }
 
     /// Begins a `GET`.
-    #[must_use]
     pub fn get(&self, context: &RequestContext, path: &[&str]) -> Call {
         self.call(context, Method::GET, path)
     }
 
     /// Begins a `POST`.
-    #[must_use]
     pub fn post(&self, context: &RequestContext, path: &[&str]) -> Call {
         self.call(context, Method::POST, path)
     }

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::Deserialize;
 use url::Url;
 
-use super::{cache::CacheSettings, retry::RetrySettings};
+use super::{balance::BalanceSettings, cache::CacheSettings, instances::Discover, retry::RetrySettings};
 use crate::{
     circuit_breaker::CircuitBreakerSettings,
     settings::{Findings, StringList},
@@ -21,6 +21,15 @@ pub type DownstreamsSettings = BTreeMap<String, DownstreamSettings>;
 pub struct DownstreamSettings {
     /// The base addresses of its instances. All have the same scheme; a path is a prefix of every call.
     pub urls: StringList,
+    /// Where its instances come from: `urls`, or `dns`.
+    #[serde(default)]
+    pub discover: Discover,
+    /// How often names are resolved again with `discover = "dns"`, in milliseconds.
+    #[serde(default = "defaults::dns_refresh_ms")]
+    pub dns_refresh_ms: u64,
+    /// How attempts are spread over the instances.
+    #[serde(default)]
+    pub balance: BalanceSettings,
     /// Whether cleartext connections speak HTTP/2 with prior knowledge (RFC 9113 section 3.3). TLS connections
     /// negotiate it.
     #[serde(default)]
@@ -75,6 +84,9 @@ mod defaults {
     pub(super) fn max_connections() -> usize {
         64
     }
+    pub(super) fn dns_refresh_ms() -> u64 {
+        5_000
+    }
     pub(super) fn max_concurrent() -> usize {
         256
     }
@@ -101,6 +113,9 @@ impl DownstreamSettings {
     pub fn for_address(url: &Url) -> Self {
         Self {
             urls: StringList::from(vec![url.to_string()]),
+            discover: Discover::default(),
+            dns_refresh_ms: defaults::dns_refresh_ms(),
+            balance: BalanceSettings::default(),
             h2c: false,
             timeout_ms: defaults::timeout_ms(),
             connect_timeout_ms: defaults::connect_timeout_ms(),
@@ -144,10 +159,21 @@ impl DownstreamSettings {
                 _ => findings.error(&key, "must be absolute http or https addresses, such as http://catalog:8080"),
             }
         }
+        schemes.sort_unstable();
         schemes.dedup();
         findings.require(schemes.len() <= 1, &key, "must all have the same scheme");
         let cleartext = schemes.first().is_none_or(|scheme| scheme == "http");
-        findings.require(!self.h2c || cleartext, &format!("{path}.h2c"), "is for http addresses; over TLS it is negotiated");
+        let by_name = self.discover == Discover::Dns;
+        findings.require(
+            !by_name || cleartext,
+            format!("{path}.discover"),
+            "dns is for http addresses: TLS checks the name",
+        );
+        findings.require(
+            !self.h2c || cleartext,
+            format!("{path}.h2c"),
+            "is for http addresses; over TLS it is negotiated",
+        );
         for (name, value) in [
             ("timeout_ms", self.timeout_ms),
             ("connect_timeout_ms", self.connect_timeout_ms),
@@ -156,15 +182,19 @@ impl DownstreamSettings {
             ("max_connections", self.max_connections as u64),
             ("max_concurrent", self.max_concurrent as u64),
             ("max_body_bytes", self.max_body_bytes as u64),
+            ("dns_refresh_ms", self.dns_refresh_ms),
         ] {
-            findings.require(value > 0, &format!("{path}.{name}"), "must be 1 or more");
+            findings.require(value > 0, format!("{path}.{name}"), "must be 1 or more");
         }
         self.cache.audit(&format!("{path}.cache"), findings);
         for (name, message) in self.circuit_breaker.validate() {
-            findings.error(&format!("{path}.circuit_breaker.{name}"), message);
+            findings.error(format!("{path}.circuit_breaker.{name}"), message);
+        }
+        for (name, message) in self.balance.validate() {
+            findings.error(format!("{path}.balance.{name}"), message);
         }
         for (name, message) in self.retry.validate() {
-            findings.error(&format!("{path}.retry.{name}"), message);
+            findings.error(format!("{path}.retry.{name}"), message);
         }
     }
 }

@@ -1,10 +1,10 @@
 //! One exchange of a call on the wire, and the reading of what comes back.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use actix_web::http::{
     StatusCode,
-    header::{CONTENT_TYPE, HeaderValue, IF_NONE_MATCH, RETRY_AFTER},
+    header::{CONTENT_TYPE, HOST, HeaderValue, IF_NONE_MATCH, RETRY_AFTER},
 };
 use awc::error::{PayloadError, SendRequestError};
 use bytes::{Bytes, BytesMut};
@@ -54,11 +54,15 @@ impl Call {
         if let Some(etag) = etag.and_then(|etag| HeaderValue::from_str(etag).ok()) {
             headers.insert(IF_NONE_MATCH, etag);
         }
+        // The name that was configured, whatever the address of the instance.
+        if let Some(host) = self.host() {
+            headers.insert(HOST, host);
+        }
         headers.insert(budget::TIMEOUT_HEADER, budget::timeout_header_value(attempt.timeout));
 
-        let mut request = self.downstream.client.request(self.method.clone(), self.wire_url().as_str());
+        let mut request = self.downstream.client.request(self.method.clone(), self.wire_url(&attempt.instance)?);
         *request.headers_mut() = headers;
-        let mut response = request.send_body(self.body.clone()).await.map_err(from_send_error)?;
+        let mut response = request.send_body(self.body.clone()).await.map_err(|error| from_send_error(&error))?;
 
         let status = response.status();
         let body = read_body(&mut response, shared.settings.max_body_bytes).await?;
@@ -66,21 +70,37 @@ impl Call {
         if status.is_success() || status == StatusCode::NOT_MODIFIED {
             return Ok(Answer { status, headers, body });
         }
-        let retry_after = headers.get(RETRY_AFTER).and_then(|value| super::retry::parse_retry_after(value, shared.clock.wall()));
+        let retry_after =
+            headers.get(RETRY_AFTER).and_then(|value| super::retry::parse_retry_after(value, shared.clock.wall()));
         Err(Failure::Status { status, retry_after, body })
     }
 
-    /// The address as the connector takes it: `https` without TLS is how it is asked for cleartext HTTP/2.
-    fn wire_url(&self) -> Cow<'_, Url> {
-        if self.downstream.shared.transport != Transport::H2c {
-            return Cow::Borrowed(&self.url);
+    fn host(&self) -> Option<HeaderValue> {
+        let host = self.url.host_str()?;
+        let text = self.url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        HeaderValue::try_from(text).ok()
+    }
+
+    /// The address as the connector takes it: at the attempt's instance, and with `https` where cleartext HTTP/2 is
+    /// wanted, which is how a connector without TLS is asked for it.
+    fn wire_url(&self, instance: &str) -> Result<String, Failure> {
+        let mut url = Cow::Borrowed(&self.url);
+        if self.balanced && instance != self.downstream.shared.instances.canonical().as_str() {
+            let instance = Url::parse(instance).map_err(|error| Failure::Request(Arc::new(error)))?;
+            let moved = url.to_mut();
+            moved.set_host(instance.host_str()).map_err(|error| Failure::Request(Arc::new(error)))?;
+            // Only addresses without a host take no port.
+            let _ = moved.set_port(instance.port());
         }
-        let text = self.url.as_str().replacen("http://", "https://", 1);
-        Url::parse(&text).map_or(Cow::Borrowed(&self.url), |mut url| {
-            // A port that was left out was 80 and must not become 443. Setting a port on an https address cannot fail.
-            let _ = url.set_port(self.url.port_or_known_default());
-            Cow::Owned(url)
-        })
+        if self.downstream.shared.transport != Transport::H2c {
+            return Ok(url.as_str().to_owned());
+        }
+        let mut text = url.as_str().replacen("http://", "https://", 1);
+        if let (None, Some(host)) = (url.port(), url.host_str()) {
+            // A port that was left out was 80 and must not become 443.
+            text.insert_str("https://".len() + host.len(), ":80");
+        }
+        Ok(text)
     }
 }
 
@@ -112,8 +132,8 @@ pub(super) fn parse<T: DeserializeOwned>(answer: &Answer) -> Result<T, Failure> 
         .map_err(|error| Failure::Malformed { line: error.line(), column: error.column() })
 }
 
-fn from_send_error(error: SendRequestError) -> Failure {
-    let described = Described::new(&error);
+fn from_send_error(error: &SendRequestError) -> Failure {
+    let described = Described::new(error);
     match error {
         SendRequestError::Connect(_) => Failure::Connect(described),
         SendRequestError::Url(_) | SendRequestError::Http(_) | SendRequestError::TunnelNotSupported => {

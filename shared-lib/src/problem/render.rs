@@ -40,8 +40,11 @@ pub fn problem_from_error(error: &actix_web::Error) -> Problem {
             JsonPayloadError::Overflow { .. } | JsonPayloadError::OverflowKnownLength { .. } => {
                 Problem::new(&kinds::PAYLOAD_TOO_LARGE)
             }
-            JsonPayloadError::Deserialize(error) => Problem::new(&kinds::MALFORMED_BODY)
-                .detail(format!("The body does not fit at line {}, column {}.", error.line(), error.column())),
+            JsonPayloadError::Deserialize(error) => Problem::new(&kinds::MALFORMED_BODY).detail(format!(
+                "The body does not fit at line {}, column {}.",
+                error.line(),
+                error.column()
+            )),
             _ => Problem::new(&kinds::MALFORMED_BODY),
         };
     }
@@ -58,11 +61,11 @@ pub fn problem_from_error(error: &actix_web::Error) -> Problem {
 }
 
 fn problem_from_status(status: StatusCode) -> Problem {
-    let kind = kinds::ALL
-        .iter()
-        .find(|kind| kind.status == status)
-        .copied()
-        .unwrap_or(if status.is_client_error() { &kinds::MALFORMED_BODY } else { &kinds::INTERNAL_ERROR });
+    let kind = kinds::ALL.iter().find(|kind| kind.status == status).copied().unwrap_or(if status.is_client_error() {
+        &kinds::MALFORMED_BODY
+    } else {
+        &kinds::INTERNAL_ERROR
+    });
     Problem::new(kind)
 }
 

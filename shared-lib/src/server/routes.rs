@@ -32,11 +32,14 @@ pub struct Route {
     pub policy: Policy,
 }
 
+/// Puts one handler, or a nested table, into actix's configuration.
+type Registration = Box<dyn FnOnce(&mut ServiceConfig)>;
+
 /// The routes of one BFF. It is built anew for every worker, because handlers stay on their thread.
 #[derive(Default)]
 pub struct RouteTable {
     routes: Vec<Route>,
-    registrations: Vec<Box<dyn FnOnce(&mut ServiceConfig)>>,
+    registrations: Vec<Registration>,
     paths: Paths,
     schemas: Vec<(String, RefOr<Schema>)>,
 }
@@ -79,7 +82,8 @@ impl RouteTable {
     /// Adds the routes of another table below a path prefix, such as `/api/v2`.
     #[must_use]
     pub fn nest(mut self, prefix: &'static str, inner: Self) -> Self {
-        self.routes.extend(inner.routes.into_iter().map(|route| Route { path: format!("{prefix}{}", route.path), ..route }));
+        self.routes
+            .extend(inner.routes.into_iter().map(|route| Route { path: format!("{prefix}{}", route.path), ..route }));
         let nested = inner.paths.paths.into_iter().map(|(path, item)| (format!("{prefix}{path}"), item)).collect();
         let mut paths = Paths::new();
         paths.paths = nested;
@@ -87,7 +91,8 @@ impl RouteTable {
         self.schemas.extend(inner.schemas);
         let registrations = inner.registrations;
         self.registrations.push(Box::new(move |config| {
-            let configure = |config: &mut ServiceConfig| registrations.into_iter().for_each(|register| register(config));
+            let configure =
+                |config: &mut ServiceConfig| registrations.into_iter().for_each(|register| register(config));
             config.service(web::scope(prefix).configure(configure));
         }));
         self

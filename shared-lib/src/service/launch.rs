@@ -58,13 +58,14 @@ pub async fn launch<B: Bff>(settings: Arc<B::Settings>, clock: Clock) -> Result<
 
     let registry = Registry::new(&settings.downstreams(), &clock)?;
     registry.require(B::DOWNSTREAMS)?;
+    registry.keep_resolving();
     let start = Start { settings: Arc::clone(&settings), registry: registry.clone(), clock };
     let state = B::start(start).await.map_err(StartError::State)?;
 
     let readiness = Readiness::new();
     let production = settings.environment() == Environment::Production;
     let management_server = {
-        let mut info: Vec<InfoSource> = vec![Arc::new(move || ("circuitBreakers", breakers(&registry)))];
+        let mut info: Vec<InfoSource> = downstreams_info(&registry);
         info.extend(B::info(&state));
         let admin_state = state.clone();
         serve_management(
@@ -128,6 +129,11 @@ impl Running {
     }
 }
 
-fn breakers(registry: &Registry) -> serde_json::Value {
-    serde_json::to_value(registry.breakers()).unwrap_or_default()
+/// The breakers and the instances of the downstreams.
+fn downstreams_info(registry: &Registry) -> Vec<InfoSource> {
+    let (breakers, instances) = (registry.clone(), registry.clone());
+    vec![
+        Arc::new(move || ("circuitBreakers", serde_json::to_value(breakers.breakers()).unwrap_or_default())),
+        Arc::new(move || ("instances", serde_json::to_value(instances.balancers()).unwrap_or_default())),
+    ]
 }
