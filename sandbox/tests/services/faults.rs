@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use actix_web::http::StatusCode;
+use actix_web::http::{StatusCode, Version};
 use awc::error::PayloadError;
 use futures_util::StreamExt;
 use sandbox::chaos::{Chaos, Fault, Latency, Rule};
@@ -203,4 +203,27 @@ async fn rules_that_mean_nothing_are_refused_and_the_old_ones_stay() {
         chaos.set(service, vec![rule.clone()]).expect_err(&format!("{rule:?} for {service}"));
     }
     assert_eq!(harness.get("catalog", PRODUCT, None).await.status, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+/// HTTP/2 by prior knowledge: what awc speaks to `https` addresses when it has no TLS configuration.
+#[actix_web::test]
+async fn over_http_2_a_reset_ends_the_connection_and_a_half_body_is_an_error() {
+    let harness = Harness::with(&["catalog"]).await;
+    let url = (harness.sandbox.url("catalog") + PRODUCT).replace("http://", "https://");
+    let first = harness.client.get(&url).send().await.expect("an answer");
+    assert_eq!((first.status(), first.version()), (StatusCode::OK, Version::HTTP_2));
+    drop(first);
+    set(harness.sandbox.chaos(), Rule::fault(Fault::Hang).on("/products/SKU-00002"));
+    let hanging = actix_web::rt::spawn(harness.client.get(url.replace("00001", "00002")).send());
+    while harness.sandbox.chaos().calls("catalog").len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    set(harness.sandbox.chaos(), Rule::fault(Fault::Reset));
+    harness.client.get(&url).send().await.expect_err("a reset");
+    let hanging = tokio::time::timeout(LONG, hanging).await.expect("an end in time").expect("a finished call");
+    hanging.expect_err("the end of the connection that both used");
+    set(harness.sandbox.chaos(), Rule::fault(Fault::ResetMidBody));
+    // A client of its own, because one that pools connections may offer the dead one first.
+    let mut half = awc::Client::new().get(&url).send().await.expect("a head");
+    half.body().await.expect_err("half a body");
 }
