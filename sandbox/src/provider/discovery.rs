@@ -21,7 +21,7 @@ pub(crate) async fn get_jwks(provider: web::Data<Provider>) -> HttpResponse {
     provider.counters().jwks_fetches.count();
     let keys = provider.keys(super::keys::KeyRing::published);
     HttpResponse::Ok()
-        .content_type("application/jwk-set+json")
+        .content_type("application/json")
         .insert_header((header::CACHE_CONTROL, "public, max-age=60"))
         .body(json!(keys).to_string())
 }

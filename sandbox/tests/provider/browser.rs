@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use actix_web::cookie::Cookie;
+use actix_web::cookie::time::Duration;
 use actix_web::http::StatusCode;
 
 use crate::running::{Answer, Running};
@@ -75,7 +76,7 @@ impl<'a> Browser<'a> {
         for value in answer.headers.get_all("set-cookie") {
             let text = value.to_str().expect("an ASCII cookie");
             let cookie = Cookie::parse(text.to_owned()).expect("a cookie");
-            if cookie.max_age().is_some_and(|age| age.is_zero()) {
+            if cookie.max_age() == Some(Duration::ZERO) {
                 self.cookies.remove(cookie.name());
             } else {
                 self.cookies.insert(cookie.name().to_owned(), cookie.value().to_owned());

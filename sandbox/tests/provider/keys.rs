@@ -1,12 +1,16 @@
 //! A client's own key: for `private_key_jwt` and for DPoP proofs.
 
+use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{Jwk, JwkSet, ThumbprintHash};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 
 /// An ES256 key pair of a client.
 pub struct ClientKey {
+    pair: EcdsaKeyPair,
     encoding: EncodingKey,
     pub jwk: Jwk,
 }
@@ -17,7 +21,7 @@ impl ClientKey {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a key");
         let encoding = EncodingKey::from_ec_der(pair.to_pkcs8v1().expect("PKCS#8").as_ref());
         let jwk = Jwk::from_encoding_key(&encoding, Algorithm::ES256).expect("a JWK");
-        Self { encoding, jwk }
+        Self { pair, encoding, jwk }
     }
 
     /// The public half as a set.
@@ -33,6 +37,14 @@ impl ClientKey {
     /// A JWT without anything in its header but the algorithm.
     pub fn sign(&self, claims: &Value) -> String {
         jsonwebtoken::encode(&Header::new(Algorithm::ES256), claims, &self.encoding).expect("a signature")
+    }
+
+    /// A DPoP proof whose header is taken as it is: the typed one would drop the private members of a key.
+    pub fn proof_with_raw_header(&self, header: &Value, claims: &Value) -> String {
+        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let message = format!("{}.{}", part(header), part(claims));
+        let signature = self.pair.sign(&SystemRandom::new(), message.as_bytes()).expect("a signature");
+        format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 
     /// A DPoP proof, with claims and header members replaced; null leaves one out.
