@@ -1,5 +1,6 @@
-//! The command line: `serve` and `token`.
+//! The command line: `serve`, `healthcheck` and `token`.
 
+mod healthcheck;
 mod serve;
 mod token;
 
@@ -21,6 +22,8 @@ pub struct Cli {
 enum Command {
     /// Serves the provider and the services until it is told to stop (the default).
     Serve(serve::ServeArgs),
+    /// Exits with 0 if everything that `serve` serves with the same arguments can be reached.
+    Healthcheck(serve::ServeArgs),
     /// Prints an access token from a running provider.
     Token(token::TokenArgs),
 }
@@ -37,8 +40,8 @@ pub enum CliError {
     /// The output cannot be written.
     #[error("the output cannot be written")]
     Output(#[source] io::Error),
-    /// The provider cannot be reached.
-    #[error("the provider cannot be reached at {url}: {reason}")]
+    /// A running sandbox cannot be reached.
+    #[error("{url} cannot be reached: {reason}")]
     Unreachable {
         /// The address.
         url: String,
@@ -64,6 +67,7 @@ impl Cli {
         actix_web::rt::System::new().block_on(async move {
             match command {
                 Command::Serve(args) => args.run().await,
+                Command::Healthcheck(args) => healthcheck::run(&args).await,
                 Command::Token(args) => args.run().await,
             }
         })

@@ -18,22 +18,22 @@ use crate::{Ports, Sandbox, part::Part, provider::ProviderSettings, seed::Seed};
 pub(super) struct ServeArgs {
     /// Serve these parts only: provider users catalog categories promotions orders accounts notifications support devices cart.
     #[arg(long, env = "SANDBOX_ONLY", num_args = 1.., value_delimiter = ',', value_parser = part)]
-    only: Vec<String>,
+    pub(super) only: Vec<String>,
     /// What the provider calls itself, and whom the services trust [default: http://localhost:<provider port>].
     #[arg(long, env = "SANDBOX_ISSUER")]
     issuer: Option<String>,
     /// The address to listen on.
     #[arg(long, env = "SANDBOX_HOST", default_value = "127.0.0.1")]
-    host: IpAddr,
+    pub(super) host: IpAddr,
     /// The provider's port; 0 lets the operating system choose.
     #[arg(long, env = "SANDBOX_PROVIDER_PORT", default_value_t = 9000)]
-    provider_port: u16,
+    pub(super) provider_port: u16,
     /// The services' port; 0 lets the operating system choose.
     #[arg(long, env = "SANDBOX_SERVICES_PORT", default_value_t = 9100)]
-    services_port: u16,
+    pub(super) services_port: u16,
     /// The port of the gRPC notifications; 0 lets the operating system choose.
     #[arg(long, env = "SANDBOX_GRPC_PORT", default_value_t = 9200)]
-    grpc_port: u16,
+    pub(super) grpc_port: u16,
     /// The number that the demo data and random choices follow from.
     #[arg(long, env = "SANDBOX_SEED", default_value_t = crate::DEFAULT_SEED)]
     seed: u64,

@@ -97,6 +97,25 @@ async fn a_service_that_was_killed_comes_back_on_its_port() {
 }
 
 #[actix_web::test]
+async fn the_health_check_asks_what_serve_serves_with_the_same_arguments() {
+    let harness = Harness::with(&["catalog", "notifications"]).await;
+    let port = |url: String| url.rsplit(':').next().and_then(|rest| rest.split('/').next()).expect("a port").to_owned();
+    let services = port(harness.sandbox.url("catalog"));
+    let grpc = port(harness.sandbox.grpc_url());
+    let check = async |parts: &[&str], services: &str| {
+        let mut command = sandbox();
+        command.args(["healthcheck", "--services-port", services, "--grpc-port", &grpc, "--only"]).args(parts);
+        let output = tokio::time::timeout(LONG, command.output()).await.expect("an end in time").expect("output");
+        output.status.code()
+    };
+    assert_eq!(check(&["catalog", "notifications"], &services).await, Some(0));
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port().to_string();
+    assert_eq!(check(&["catalog"], &free).await, Some(1));
+    drop(harness);
+    assert_eq!(check(&["notifications"], &services).await, Some(1));
+}
+
+#[actix_web::test]
 async fn the_token_command_prints_a_token_that_the_services_accept() {
     let harness = Harness::with(&["accounts"]).await;
     let token = async |user: &str| {
