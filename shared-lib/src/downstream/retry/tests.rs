@@ -99,6 +99,21 @@ fn retry_after_is_a_lower_bound_and_beyond_the_deadline_the_end() {
     assert_eq!(policy.next_delay(1, Some(Duration::MAX), LONG), None);
 }
 
+/// Shows: S3
+#[test]
+fn a_wait_that_would_end_at_the_deadline_is_not_begun() {
+    // With the cap at the base, decorrelated jitter has nothing left to draw: each wait is the base.
+    let policy = RetryPolicy::new(&RetrySettings {
+        base_ms: 50,
+        cap_ms: 50,
+        jitter: Jitter::Decorrelated,
+        ..RetrySettings::default()
+    });
+    let base = Duration::from_millis(50);
+    assert_eq!(policy.next_delay(1, None, base), None);
+    assert_eq!(policy.next_delay(1, None, base + Duration::from_millis(1)), Some(base));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -194,6 +209,18 @@ fn deposits_expire_so_that_calm_times_do_not_fund_a_storm() {
     hand.advance(Duration::from_millis(1_001));
     assert_eq!(budget.balance(), 0.0);
     assert!(!budget.try_withdraw());
+}
+
+/// Shows: S3
+#[test]
+fn the_floor_saves_no_more_than_a_second_however_long_it_was_quiet() {
+    for (floor, saved) in [(0.1, 1), (3.0, 3)] {
+        let settings = RetrySettings { budget_floor_per_second: floor, ..RetrySettings::default() };
+        let (clock, hand) = Clock::manual();
+        let budget = RetryBudget::new(&settings, clock);
+        hand.advance(LONG);
+        assert_eq!((0..100).filter(|_| budget.try_withdraw()).count(), saved);
+    }
 }
 
 /// Shows: S3
