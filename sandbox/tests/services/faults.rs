@@ -26,12 +26,12 @@ fn set(chaos: &Chaos, rule: Rule) {
     chaos.set("catalog", vec![rule]).expect("a valid rule");
 }
 
-/// Sends a request over a plain socket and reads until the server ends the connection, or for a short time.
-fn raw(harness: &Harness) -> (Vec<u8>, std::io::Result<usize>) {
+/// Sends a request over a plain socket and reads until the server ends the connection, but waits no longer than that.
+fn raw(harness: &Harness, patience: Duration) -> (Vec<u8>, std::io::Result<usize>) {
     let url = harness.sandbox.url("catalog");
     let host = url.trim_start_matches("http://").trim_end_matches("/catalog");
     let mut socket = TcpStream::connect(host).expect("a connection");
-    socket.set_read_timeout(Some(SHORT)).expect("a time-out");
+    socket.set_read_timeout(Some(patience)).expect("a time-out");
     write!(socket, "GET /catalog{PRODUCT} HTTP/1.1\r\nhost: {host}\r\n\r\n").expect("a sent request");
     let mut received = Vec::new();
     let end = socket.read_to_end(&mut received);
@@ -82,7 +82,7 @@ async fn an_empty_body_has_the_length_0() {
 #[actix_web::test]
 async fn a_call_that_hangs_is_not_answered_and_not_disconnected() {
     let harness = with(Rule::fault(Fault::Hang)).await;
-    let (received, end) = raw(&harness);
+    let (received, end) = raw(&harness, SHORT);
     assert_eq!((received.len(), end.expect_err("a time-out").kind()), (0, ErrorKind::WouldBlock));
 }
 
@@ -106,7 +106,7 @@ async fn a_slow_body_comes_byte_by_byte_and_whole() {
 #[actix_web::test]
 async fn a_reset_is_one_and_comes_without_a_byte_of_an_answer() {
     let harness = with(Rule::fault(Fault::Reset)).await;
-    let (received, end) = raw(&harness);
+    let (received, end) = raw(&harness, LONG);
     assert_eq!((received.len(), end.expect_err("a reset").kind()), (0, ErrorKind::ConnectionReset));
     harness.client.get(harness.sandbox.url("catalog") + PRODUCT).send().await.expect_err("a reset");
 }
@@ -114,7 +114,7 @@ async fn a_reset_is_one_and_comes_without_a_byte_of_an_answer() {
 #[actix_web::test]
 async fn a_reset_in_the_body_comes_after_half_of_it() {
     let harness = with(Rule::fault(Fault::ResetMidBody)).await;
-    let (received, end) = raw(&harness);
+    let (received, end) = raw(&harness, LONG);
     assert_eq!(end.expect_err("a reset").kind(), ErrorKind::ConnectionReset);
     let text = String::from_utf8(received).expect("text");
     let (head, body) = text.split_once("\r\n\r\n").expect("a whole head");
