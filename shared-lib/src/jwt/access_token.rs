@@ -127,10 +127,9 @@ impl AccessTokenVerifier {
 
 impl AccessTokenSettings {
     fn check_type(&self, header: &Header) -> Result<(), TokenError> {
-        let fits = match (self.profile, header.typ.as_deref()) {
-            (_, Some("at+jwt")) => true,
-            (Profile::Unmarked, None | Some("jwt")) => true,
-            _ => false,
+        let fits = match self.profile {
+            Profile::Rfc9068 => header.typ.as_deref() == Some("at+jwt"),
+            Profile::Unmarked => matches!(header.typ.as_deref(), None | Some("jwt" | "at+jwt")),
         };
         if fits { Ok(()) } else { Err(TokenError::Type) }
     }

@@ -190,10 +190,10 @@ impl IdTokenSettings {
                 return Err(TokenError::Nonce);
             }
         }
-        if let (Some(found), Some(access_token)) = (claims.text("at_hash")?, expected.access_token) {
-            if found != access_token_hash(algorithm, access_token) {
-                return Err(TokenError::AccessTokenHash);
-            }
+        if let (Some(found), Some(access_token)) = (claims.text("at_hash")?, expected.access_token)
+            && found != access_token_hash(algorithm, access_token)
+        {
+            return Err(TokenError::AccessTokenHash);
         }
         let auth_time = claims.moment("auth_time")?;
         if let Some(max_age) = expected.max_age {

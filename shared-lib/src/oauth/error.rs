@@ -211,10 +211,10 @@ struct ErrorAnswer {
 /// Tells a provider's refusal from a provider that is not well.
 impl From<DownstreamError> for OAuthError {
     fn from(error: DownstreamError) -> Self {
-        if let Failure::Status { status, body, .. } = &error.failure {
-            if let Ok(answer) = serde_json::from_slice::<ErrorAnswer>(body) {
-                return Self::Refused { code: ErrorCode::from_name(&answer.error), status: *status };
-            }
+        if let Failure::Status { status, body, .. } = &error.failure
+            && let Ok(answer) = serde_json::from_slice::<ErrorAnswer>(body)
+        {
+            return Self::Refused { code: ErrorCode::from_name(&answer.error), status: *status };
         }
         Self::Downstream(error)
     }
