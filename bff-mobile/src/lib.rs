@@ -1,0 +1,69 @@
+//! The backend-for-frontend of the mobile apps: small answers of its own shape, one call a screen, and no session: each
+//! request carries a JWT access token.
+//!
+//! [`views`] is the API at a glance, [`auth`] how requests are let in and how their caller is known to the services
+//! behind, [`services`] what those services are asked for.
+
+pub mod auth;
+pub mod money;
+pub mod openapi;
+pub mod services;
+pub mod settings;
+mod state;
+pub mod views;
+
+use std::{rc::Rc, sync::Arc};
+
+use actix_web::web::{self, ServiceConfig};
+use shared_lib::{
+    server::RouteTable,
+    service::{Bff, NoCommand, Start},
+};
+
+pub use state::MobileState;
+
+use self::{
+    auth::{BearerGuard, TokenExchange},
+    services::Services,
+    settings::MobileSettings,
+};
+
+/// The mobile apps' BFF.
+pub struct BffMobile;
+
+impl Bff for BffMobile {
+    const NAME: &'static str = "bff-mobile";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const DOWNSTREAMS: &'static [&'static str] = services::DOWNSTREAMS;
+    type Settings = MobileSettings;
+    type State = MobileState;
+    type Command = NoCommand;
+
+    fn routes() -> RouteTable {
+        views::routes()
+    }
+
+    fn openapi() -> utoipa::openapi::OpenApi {
+        openapi::document(Self::VERSION)
+    }
+
+    async fn start(start: Start<MobileSettings>) -> anyhow::Result<MobileState> {
+        MobileState::new(start)
+    }
+
+    fn configure(state: &MobileState, config: &mut ServiceConfig) {
+        let downstreams = state.registry.for_worker();
+        let services = Services::new(&downstreams).expect("the services were set up once at the start");
+        let identity = state.identity(&downstreams).expect("the provider was set up once at the start");
+        identity.keep_keys_fresh();
+        let guard = BearerGuard::new(identity.verifier);
+        config
+            .app_data(web::Data::new(services))
+            .app_data(web::Data::new(TokenExchange::new(identity.provider, &state.settings.oidc.audience)))
+            .service(views::routes().into_scope(Rc::new(guard), state.settings.server.request_timeout()));
+    }
+
+    async fn run(command: NoCommand, _: Arc<MobileSettings>) -> anyhow::Result<()> {
+        match command {}
+    }
+}

@@ -1,0 +1,54 @@
+//! This BFF's own view of the services behind it: of each answer only the fields that its screens need.
+//!
+//! What is private to a user is asked for [on the user's behalf](crate::auth::OnBehalf), which only a token exchange
+//! gives; what is public is asked for with the request's context.
+
+pub mod accounts;
+pub mod catalog;
+pub mod notifications;
+pub mod orders;
+pub mod promotions;
+pub mod users;
+
+use shared_lib::downstream::{Downstreams, RegistryError};
+
+pub use self::{
+    accounts::Accounts, catalog::Catalog, notifications::Notifications, orders::Orders, promotions::Promotions,
+    users::Users,
+};
+
+/// The downstreams that are asked for below; the configuration must have each.
+pub const DOWNSTREAMS: &[&str] = &["accounts", "catalog", "notifications", "orders", "promotions", "users"];
+
+/// The services of one worker.
+pub struct Services {
+    /// Balances.
+    pub accounts: Accounts,
+    /// Products.
+    pub catalog: Catalog,
+    /// Notifications.
+    pub notifications: Notifications,
+    /// Orders.
+    pub orders: Orders,
+    /// Promotions.
+    pub promotions: Promotions,
+    /// Users.
+    pub users: Users,
+}
+
+impl Services {
+    /// The services for the worker that calls this.
+    ///
+    /// # Errors
+    /// When the configuration lacks one. Nothing is connected yet, so a service that is away is no error.
+    pub fn new(downstreams: &Downstreams) -> Result<Self, RegistryError> {
+        Ok(Self {
+            accounts: Accounts::new(downstreams.get("accounts")?),
+            catalog: Catalog::new(downstreams.get("catalog")?),
+            notifications: Notifications::new(downstreams.get("notifications")?),
+            orders: Orders::new(downstreams.get("orders")?),
+            promotions: Promotions::new(downstreams.get("promotions")?),
+            users: Users::new(downstreams.get("users")?),
+        })
+    }
+}

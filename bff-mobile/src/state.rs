@@ -1,0 +1,76 @@
+//! What the workers share, and how a worker makes its own part of it.
+
+use std::{rc::Rc, sync::Arc};
+
+use anyhow::Context;
+use shared_lib::{
+    clock::Clock,
+    downstream::{Downstreams, Registry, RegistryError},
+    jwt::{AccessTokenVerifier, JwksUrl, KeySet, KeySetSettings, Keys},
+    oauth::{ClientAuth, ProviderClient, ProviderSettings, ProviderShared},
+    service::Start,
+};
+
+use crate::{
+    services::Services,
+    settings::{MobileSettings, PROVIDER, SIGNING_KEYS},
+};
+
+/// What the workers share.
+#[derive(Clone)]
+pub struct MobileState {
+    pub(crate) settings: Arc<MobileSettings>,
+    pub(crate) registry: Registry,
+    provider: ProviderShared,
+    /// Where the signing keys have an address of their own; otherwise the provider's are used.
+    signing_keys: Option<KeySet>,
+    clock: Clock,
+}
+
+/// What one worker has to itself of the provider.
+pub(crate) struct WorkerIdentity {
+    /// Believes access tokens.
+    pub(crate) verifier: AccessTokenVerifier,
+    /// Exchanges them.
+    pub(crate) provider: ProviderClient,
+    keys: Keys,
+}
+
+impl WorkerIdentity {
+    /// Fetches the signing keys now and whenever they get old, so that no request has to wait for them and a provider
+    /// that is away meets keys that are as young as can be.
+    pub(crate) fn keep_keys_fresh(&self) {
+        self.keys.keep_fresh();
+    }
+}
+
+impl MobileState {
+    pub(crate) fn new(start: Start<MobileSettings>) -> anyhow::Result<Self> {
+        let Start { settings, registry, clock } = start;
+        let auth = ClientAuth::SecretBasic(settings.oidc.client_secret.clone());
+        let provider = ProviderSettings::new(settings.provider_issuer(), &settings.oidc.client_id, auth)
+            .in_environment(settings.environment);
+        let provider = ProviderShared::new(provider, clock.clone()).context("[oidc]")?;
+        let has_address = settings.jwt.jwks_url.is_some();
+        let signing_keys = has_address.then(|| KeySet::new(KeySetSettings::default(), clock.clone()));
+        let state = Self { settings, registry, provider, signing_keys, clock };
+        // A worker cannot say that it has no services, so the start does.
+        let downstreams = state.registry.for_worker();
+        Services::new(&downstreams).context("[downstreams]")?;
+        state.identity(&downstreams).context("[downstreams]")?;
+        Ok(state)
+    }
+
+    pub(crate) fn identity(&self, downstreams: &Downstreams) -> Result<WorkerIdentity, RegistryError> {
+        let provider = ProviderClient::new(self.provider.clone(), downstreams.get(PROVIDER)?);
+        let keys = match (&self.signing_keys, &self.settings.jwt.jwks_url) {
+            (Some(set), Some(url)) => {
+                let source = JwksUrl::new(downstreams.get(SIGNING_KEYS)?, url.clone());
+                Keys::new(set.clone(), Rc::new(source))
+            }
+            _ => provider.keys(),
+        };
+        let verifier = AccessTokenVerifier::new(self.settings.jwt.rules(), keys.clone(), self.clock.clone());
+        Ok(WorkerIdentity { verifier, provider, keys })
+    }
+}

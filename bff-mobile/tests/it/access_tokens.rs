@@ -1,0 +1,151 @@
+//! Who is let in, and how the others are told.
+
+use std::time::Duration;
+
+use sandbox::provider::SigningChoice;
+use serde_json::json;
+use shared_lib::testing::{Received, receive};
+
+use crate::harness::{ALL_SCOPES, Stage, assert_body};
+
+const HOME: &str = "/v1/home";
+
+fn challenge(received: &Received) -> &str {
+    received.header("www-authenticate").expect("a challenge")
+}
+
+/// Shows: M3
+#[actix_web::test]
+async fn without_credentials_the_challenge_names_no_error() {
+    let stage = Stage::new().await;
+    for path in [HOME, "/v1/products"] {
+        let refused = stage.service.get(path).await;
+        assert_eq!(refused.status, 401, "{path}");
+        assert_eq!(challenge(&refused), "Bearer realm=\"bff-mobile\"", "{path}");
+        assert_eq!(refused.json()["code"], "unauthenticated", "{path}");
+    }
+    let basic = receive(stage.service.client().get(stage.service.url(HOME)).basic_auth("a", "b").send()).await;
+    assert_eq!((basic.status.as_u16(), challenge(&basic)), (401, "Bearer realm=\"bff-mobile\""));
+}
+
+/// Shows: M1, M3
+#[actix_web::test]
+async fn a_token_that_is_not_valid_here_is_refused_with_the_reason() {
+    let stage = Stage::new().await;
+    let provider = stage.sandbox.provider();
+    let hour = Duration::from_secs(3600);
+    let bent = |bend: fn(sandbox::provider::JwtBuilder) -> sandbox::provider::JwtBuilder| {
+        stage.token_with("alice", &ALL_SCOPES, bend)
+    };
+    let id_token = |audience: &str| {
+        let token = provider.id_token_builder("alice", audience, "session").expect("the user exists");
+        token.build().expect("the token can be signed")
+    };
+    let services_token = provider
+        .access_token("alice", "mobile-app", "trifront-services", &ALL_SCOPES, hour)
+        .expect("the token can be signed");
+    let refusals = [
+        (services_token, "the token is for another audience"),
+        (bent(|token| token.aged(Duration::from_secs(600))), "the token has expired"),
+        (bent(|token| token.claim("iss", json!("https://evil.example"))), "the token is from another issuer"),
+        (id_token("mobile-app"), "the token is of the wrong type"),
+        (id_token("bff-mobile"), "the token is of the wrong type"),
+        (
+            bent(|token| token.signed_by(SigningChoice::Unsigned)),
+            "the token is signed with an algorithm that is not allowed",
+        ),
+        (
+            bent(|token| token.signed_by(SigningChoice::HmacOfPublicKey)),
+            "the token is signed with an algorithm that is not allowed",
+        ),
+        (bent(|token| token.signed_by(SigningChoice::ForgedKeyId)), "the signature of the token is invalid"),
+        (bent(|token| token.signed_by(SigningChoice::UnknownKey)), "the token is signed with an unknown key"),
+        (bent(|token| token.header("crit", json!(["x"]))), "the token demands an unknown extension"),
+        (bent(|token| token.without_claim("client_id")), "the token lacks the claim client_id"),
+        (bent(|token| token.bound_to("thumbprint")), "the token is bound in an unsupported way"),
+        ("garbage".to_owned(), "the token is malformed"),
+        ("a.b.c".to_owned(), "the token is malformed"),
+    ];
+    for (token, reason) in refusals {
+        let refused = stage.get_with(HOME, &token).await;
+        assert_eq!(refused.status, 401, "{reason}");
+        let expected = format!("Bearer realm=\"bff-mobile\", error=\"invalid_token\", error_description=\"{reason}\"");
+        assert_eq!(challenge(&refused), expected);
+        assert_eq!(refused.json()["code"], "invalid-token", "{reason}");
+        assert!(!refused.text().contains(&token), "{reason}");
+    }
+    for service in crate::harness::SERVICES {
+        assert!(stage.sandbox.chaos().calls(service).is_empty(), "{service} was asked for somebody who was not let in");
+    }
+}
+
+#[actix_web::test]
+async fn a_refused_token_is_a_problem_with_a_stable_code() {
+    let stage = Stage::new().await;
+    let refused = stage
+        .get_with(HOME, &stage.token_with("alice", &ALL_SCOPES, |token| token.aged(Duration::from_secs(600))))
+        .await;
+    assert_eq!(refused.status, 401);
+    assert_body!("an_expired_token", refused);
+    assert_eq!(refused.header("content-type"), Some("application/problem+json"));
+    assert_eq!(refused.header("cache-control"), Some("no-store"));
+}
+
+/// Shows: M3
+#[actix_web::test]
+async fn a_token_without_a_needed_scope_is_told_which_are_needed() {
+    let stage = Stage::new().await;
+    let token = stage.token_with("alice", &["catalog:read", "orders:read"], |token| token);
+    let refused = stage.get_with(HOME, &token).await;
+    assert_eq!(refused.status, 403);
+    assert_eq!(
+        challenge(&refused),
+        "Bearer realm=\"bff-mobile\", error=\"insufficient_scope\", error_description=\"the token lacks a scope\", \
+         scope=\"accounts:read notifications:read orders:read\""
+    );
+    assert_body!("a_token_without_a_needed_scope", refused);
+    assert_eq!(stage.get_with("/v1/products?size=1", &token).await.status, 200, "its scopes open other routes");
+}
+
+/// Shows: M3
+#[actix_web::test]
+async fn two_ways_to_authenticate_at_once_are_refused() {
+    let stage = Stage::new().await;
+    let token = stage.token("alice");
+    let client = stage.service.client();
+    let url = stage.service.url(HOME);
+    let authorization = format!("Bearer {token}");
+    let header = |url: &str| client.get(url).insert_header(("authorization", authorization.as_str()));
+
+    let in_query = receive(header(&format!("{url}?access_token={token}")).send()).await;
+    let twice = receive(header(&url).append_header(("authorization", authorization.as_str())).send()).await;
+    let in_form = receive(header(&url).send_form(&[("access_token", &token)])).await;
+    for refused in [in_query, twice, in_form] {
+        assert_eq!(refused.status, 400);
+        assert_eq!(
+            challenge(&refused),
+            "Bearer realm=\"bff-mobile\", error=\"invalid_request\", \
+             error_description=\"the request authenticates in more than one way\""
+        );
+        assert_eq!(refused.json()["code"], "invalid-credentials");
+    }
+    let query_alone = stage.service.get(&format!("{HOME}?access_token={token}")).await;
+    assert_eq!(query_alone.status, 400, "a token in an address is in every log on the way");
+    assert!(!query_alone.text().contains(&token));
+}
+
+/// Shows: M2
+#[actix_web::test]
+async fn a_token_that_is_signed_with_a_new_key_is_accepted_at_once() {
+    let stage = Stage::new().await;
+    assert_eq!(stage.get("/v1/products?size=1").await.status, 200);
+    stage.sandbox.provider().rotate_keys().expect("a new key");
+    assert_eq!(stage.get("/v1/products?size=1").await.status, 200);
+}
+
+#[actix_web::test]
+async fn a_path_that_is_not_there_is_a_problem() {
+    let stage = Stage::new().await;
+    let unknown = stage.get("/v1/nothing").await;
+    assert_eq!((unknown.status.as_u16(), &unknown.json()["code"]), (404, &json!("not-found")));
+}

@@ -1,0 +1,11 @@
+//! bff-mobile as the apps meet it: over HTTP, in front of the sandbox.
+
+mod access_tokens;
+mod contract;
+mod harness;
+mod home;
+mod products;
+mod provider_away;
+mod settings;
+mod token_exchange;
+mod tracing;
