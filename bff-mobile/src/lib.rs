@@ -16,7 +16,7 @@ use std::{rc::Rc, sync::Arc};
 
 use actix_web::web::{self, ServiceConfig};
 use shared_lib::{
-    server::RouteTable,
+    server::{InfoSource, RouteTable},
     service::{Bff, NoCommand, Start},
 };
 
@@ -61,6 +61,11 @@ impl Bff for BffMobile {
             .app_data(web::Data::new(services))
             .app_data(web::Data::new(TokenExchange::new(identity.provider, &state.settings.oidc.audience)))
             .service(views::routes().into_scope(Rc::new(guard), state.settings.server.request_timeout()));
+    }
+
+    fn info(state: &MobileState) -> Vec<InfoSource> {
+        let state = state.clone();
+        vec![Arc::new(move || ("signingKeys", state.signing_keys_info()))]
     }
 
     async fn run(command: NoCommand, _: Arc<MobileSettings>) -> anyhow::Result<()> {

@@ -3,6 +3,7 @@
 use std::{rc::Rc, sync::Arc};
 
 use anyhow::Context;
+use serde_json::{Value, json};
 use shared_lib::{
     clock::Clock,
     downstream::{Downstreams, Registry, RegistryError},
@@ -59,6 +60,16 @@ impl MobileState {
         Services::new(&downstreams).context("[downstreams]")?;
         state.identity(&downstreams).context("[downstreams]")?;
         Ok(state)
+    }
+
+    /// What `/info` says about the signing keys: a fetch that failed last may mean that they are stale.
+    pub(crate) fn signing_keys_info(&self) -> Value {
+        let status = self.signing_keys.as_ref().unwrap_or(self.provider.key_set()).status();
+        json!({
+            "keys": status.keys,
+            "ageSeconds": status.age.map(|age| age.as_secs()),
+            "lastFetchFailed": status.last_fetch_failed,
+        })
     }
 
     pub(crate) fn identity(&self, downstreams: &Downstreams) -> Result<WorkerIdentity, RegistryError> {

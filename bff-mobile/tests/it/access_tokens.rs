@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use sandbox::provider::SigningChoice;
+use sandbox::provider::{JwtBuilder, SigningChoice};
 use serde_json::json;
-use shared_lib::testing::{Received, receive};
+use shared_lib::{
+    clock::Clock,
+    testing::{Received, receive},
+};
 
-use crate::harness::{ALL_SCOPES, Stage, assert_body};
+use crate::harness::{ALL_SCOPES, SERVICES, Stage, assert_body, sandbox};
 
 const HOME: &str = "/v1/home";
 
@@ -34,9 +37,7 @@ async fn a_token_that_is_not_valid_here_is_refused_with_the_reason() {
     let stage = Stage::new().await;
     let provider = stage.sandbox.provider();
     let hour = Duration::from_secs(3600);
-    let bent = |bend: fn(sandbox::provider::JwtBuilder) -> sandbox::provider::JwtBuilder| {
-        stage.token_with("alice", &ALL_SCOPES, bend)
-    };
+    let bent = |bend: fn(JwtBuilder) -> JwtBuilder| stage.token_with("alice", &ALL_SCOPES, bend);
     let id_token = |audience: &str| {
         let token = provider.id_token_builder("alice", audience, "session").expect("the user exists");
         token.build().expect("the token can be signed")
@@ -74,7 +75,7 @@ async fn a_token_that_is_not_valid_here_is_refused_with_the_reason() {
         assert_eq!(refused.json()["code"], "invalid-token", "{reason}");
         assert!(!refused.text().contains(&token), "{reason}");
     }
-    for service in crate::harness::SERVICES {
+    for service in SERVICES {
         assert!(stage.sandbox.chaos().calls(service).is_empty(), "{service} was asked for somebody who was not let in");
     }
 }
@@ -141,6 +142,33 @@ async fn a_token_that_is_signed_with_a_new_key_is_accepted_at_once() {
     assert_eq!(stage.get("/v1/products?size=1").await.status, 200);
     stage.sandbox.provider().rotate_keys().expect("a new key");
     assert_eq!(stage.get("/v1/products?size=1").await.status, 200);
+}
+
+/// Shows: M1
+#[actix_web::test]
+async fn an_issuer_that_does_not_mark_access_tokens_can_be_named_and_its_id_tokens_stay_refused() {
+    let strict = Stage::new().await;
+    let named = Stage::with(&[("BFF_MOBILE__JWT__PROFILE", "unmarked")]).await;
+    for (stage, expected) in [(&strict, 401), (&named, 200)] {
+        let unmarked = stage.token_with("alice", &ALL_SCOPES, |token| token.header("typ", json!("JWT")));
+        assert_eq!(stage.get_with("/v1/products?size=1", &unmarked).await.status.as_u16(), expected);
+    }
+    let id_token = named.sandbox.provider().id_token_builder("alice", "bff-mobile", "session");
+    let id_token = id_token.expect("the user exists").claim("azp", json!("bff-mobile")).claim("jti", json!("1"));
+    let id_token = id_token.scopes(&ALL_SCOPES).build().expect("the token can be signed");
+    let refused = named.get_with("/v1/products?size=1", &id_token).await;
+    assert_eq!(refused.status, 401);
+    assert!(challenge(&refused).contains("the token is not an access token"), "{}", challenge(&refused));
+}
+
+#[actix_web::test]
+async fn signing_keys_can_have_an_address_of_their_own() {
+    let sandbox = sandbox().await;
+    let address = format!("{}/jwks", sandbox.issuer());
+    let stage = Stage::on(sandbox, &[("BFF_MOBILE__JWT__JWKS_URL", &address)], Clock::system()).await;
+    assert_eq!(stage.get("/v1/products?size=1").await.status, 200);
+    assert_eq!(stage.sandbox.provider().counters().discovery_fetches, 0, "nobody asked for the metadata");
+    assert_eq!(stage.get(HOME).await.status, 200, "the exchange asks for it");
 }
 
 #[actix_web::test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use sandbox::chaos::{Fault, Rule};
+use serde_json::json;
 use shared_lib::{clock::Clock, testing::eventually};
 
 use crate::harness::{Stage, disturb, sandbox};
@@ -21,9 +22,12 @@ async fn a_provider_that_is_away_does_not_stop_the_start_and_is_found_when_it_is
 
     let token = stage.token("alice");
     let refused = stage.get_with("/v1/home", &token).await;
-    assert_eq!((refused.status.as_u16(), &refused.json()["code"]), (503, &"token-check-unavailable".into()));
+    assert_eq!((refused.status.as_u16(), &refused.json()["code"]), (503, &json!("token-check-unavailable")));
     assert!(refused.header("retry-after").is_some());
     assert_eq!(refused.header("www-authenticate"), None, "the app must keep its token");
+
+    let info = stage.service.get_management("/info").await.json();
+    assert_eq!(info["signingKeys"], json!({"keys": 0, "ageSeconds": null, "lastFetchFailed": true}));
 
     stage.sandbox.chaos().clear();
     hand.advance(LATER);
