@@ -1,8 +1,6 @@
 //! What it costs to believe an access token, by the kind of key that signed it: the whole way from text to claims, with
 //! the keys at hand.
 
-#![expect(missing_docs, reason = "divan generates public items")]
-
 #[path = "../tests/jwt/issuer.rs"]
 #[expect(dead_code, reason = "the tests use more of it")]
 mod issuer;

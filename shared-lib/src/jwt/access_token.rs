@@ -220,3 +220,49 @@ fn confirmation(members: &Map<String, Value>) -> Result<Option<String>, TokenErr
         Some(_) => Err(TokenError::Claim("cnf")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn any_claim() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            (1_767_000_000_i64..1_768_000_000).prop_map(Value::from),
+            "(https://id.example|api|\\PC{0,8})".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(2, 8, 3, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+                proptest::collection::btree_map("(jkt|\\PC{0,3})", inner, 0..3).prop_map(|members| json!(members)),
+            ]
+        })
+    }
+
+    proptest! {
+        /// Shows: M1
+        #[test]
+        fn random_claims_never_panic_and_are_believed_only_when_all_that_is_required_is_there(
+            claims in proptest::collection::hash_map(
+                "(iss|sub|aud|exp|iat|nbf|jti|client_id|azp|scope|scp|cnf|acr|sid|typ|nonce|auth_time)", any_claim(), 0..17),
+            strict in any::<bool>(),
+        ) {
+            let profile = if strict { Profile::Rfc9068 } else { Profile::Unmarked };
+            let rules = AccessTokenSettings { profile, ..AccessTokenSettings::new("https://id.example", "api") };
+            let members: Map<String, Value> = claims.into_iter().collect();
+            let now = Timestamp::constant(1_767_225_600, 0);
+            if let Ok(believed) = rules.check_claims(&members, now) {
+                prop_assert!(!believed.subject.is_empty() && !believed.client_id.is_empty() && !believed.jti.is_empty());
+                prop_assert!(believed.issued_at < believed.expires_at);
+                prop_assert!(["iss", "sub", "aud", "exp", "iat", "jti"].iter().all(|name| members.contains_key(*name)));
+            }
+        }
+    }
+}

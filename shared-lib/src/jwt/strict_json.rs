@@ -115,7 +115,7 @@ mod tests {
     fn what_is_no_object_is_malformed() {
         let deep = format!("{}{}", "[".repeat(4_000), "]".repeat(4_000));
         for text in ["", "1", "[]", "null", "{", r#"{"a":}"#, r#"{"a":1}x"#, r#"{"a":1e999}"#, "\u{feff}{}", &deep] {
-            assert_eq!(object(text.as_bytes()), Err(TokenError::Malformed), "{:.20}", text);
+            assert_eq!(object(text.as_bytes()), Err(TokenError::Malformed), "{text:.20}");
         }
         assert_eq!(object(b"{\"a\":\"\xff\"}"), Err(TokenError::Malformed));
     }

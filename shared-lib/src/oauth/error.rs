@@ -15,7 +15,7 @@ use crate::{
 /// A failed exchange with a provider. It carries nothing of the answer but the error code.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum OAuthError {
-    /// The provider answered with an error (RFC 6749 section 5.2).
+    /// The provider decided against the request and said why (RFC 6749 section 5.2).
     #[error("the provider refused: {code} (status {status})")]
     Refused {
         /// Its error code.
@@ -163,8 +163,8 @@ impl OAuthError {
     #[must_use]
     pub fn delivery(&self) -> Delivery {
         match self {
-            Self::Refused { status, .. } if status.is_client_error() => Delivery::Answered,
-            Self::Refused { .. } | Self::Answer(_) => Delivery::Unknown,
+            Self::Refused { .. } => Delivery::Answered,
+            Self::Answer(_) => Delivery::Unknown,
             Self::Unreachable(_) | Self::Metadata(_) | Self::Assertion(_) | Self::WaitedTooLong => Delivery::NotSent,
             Self::Downstream(error) => match &error.failure {
                 Failure::Connect(_) | Failure::BreakerOpen { .. } | Failure::BudgetExhausted | Failure::Request(_) => {
@@ -211,7 +211,10 @@ struct ErrorAnswer {
 /// Tells a provider's refusal from a provider that is not well.
 impl From<DownstreamError> for OAuthError {
     fn from(error: DownstreamError) -> Self {
+        // A 5xx or a 429 is no decision about the request, whatever its body says, and its wait must not be lost.
         if let Failure::Status { status, body, .. } = &error.failure
+            && status.is_client_error()
+            && *status != StatusCode::TOO_MANY_REQUESTS
             && let Ok(answer) = serde_json::from_slice::<ErrorAnswer>(body)
         {
             return Self::Refused { code: ErrorCode::from_name(&answer.error), status: *status };
@@ -258,9 +261,12 @@ mod tests {
             assert_eq!(other.delivery(), Delivery::Answered);
         }
         for unwell in [status(503, ""), status(500, r#"{"error":"server_error"}"#), status(502, "<html>")] {
-            assert!(!unwell.is_invalid_grant());
+            assert!(matches!(unwell, OAuthError::Downstream(_)));
             assert_eq!(unwell.delivery(), Delivery::Unknown);
         }
+        let throttled = status(429, r#"{"error":"slow_down"}"#);
+        assert!(matches!(throttled, OAuthError::Downstream(_)));
+        assert_eq!(throttled.delivery(), Delivery::Answered);
     }
 
     /// Shows: W11

@@ -161,7 +161,9 @@ mod tests {
             "http://id.example/realms/shop",
             "",
         ] {
-            assert_eq!(check(configured, document(other)), Err(MetadataError::Issuer), "{other}");
+            let mut document = document(configured);
+            document["issuer"] = json!(other);
+            assert_eq!(check(configured, document), Err(MetadataError::Issuer), "{other}");
         }
     }
 

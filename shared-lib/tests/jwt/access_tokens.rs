@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use shared_lib::jwt::{AccessTokenSettings, AccessTokenVerifier, Algorithm, MAX_TOKEN_BYTES, TokenError};
 
@@ -51,7 +52,7 @@ async fn a_good_token_is_believed_and_its_claims_are_typed() {
     assert_eq!(claims.jti, "t1");
     assert_eq!(claims.issued_at.as_second(), now - 10);
     assert_eq!(claims.expires_at.as_second(), now + 290);
-    assert_eq!(claims.auth_time.map(|at| at.as_second()), Some(now - 100));
+    assert_eq!(claims.auth_time.map(Timestamp::as_second), Some(now - 100));
     assert_eq!(claims.acr.as_deref(), Some("urn:sandbox:pwd"));
     assert_eq!(claims.session_id.as_deref(), Some("s1"));
     assert_eq!(claims.cnf_jkt.as_deref(), Some("thumb"));

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256, Sha512};
 use shared_lib::jwt::{IdTokenExpectations, IdTokenSettings, IdTokenVerifier, TokenError};
@@ -52,7 +53,7 @@ async fn the_id_token_of_our_login_is_believed() {
     assert_eq!(claims.session_id.as_deref(), Some("s1"));
     assert_eq!(claims.amr, ["pwd"]);
     assert_eq!(claims.text("name"), Some("Alice"));
-    assert_eq!(claims.auth_time.map(|at| at.as_second()), Some(now - 50));
+    assert_eq!(claims.auth_time.map(Timestamp::as_second), Some(now - 50));
     let shown = format!("{claims:?}");
     assert!(!shown.contains("alice") && !shown.contains("Alice"), "{shown}");
 }
