@@ -116,3 +116,53 @@ impl TokenError {
         self != Self::KeysUnavailable
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::TokenError::{self, *};
+
+    const ALL: [TokenError; 24] = [
+        TooLong,
+        Malformed,
+        Duplicate,
+        Type,
+        Algorithm,
+        Critical,
+        UnknownKey,
+        KeysUnavailable,
+        Signature,
+        Missing("iss"),
+        Claim("iss"),
+        Issuer,
+        Audience,
+        AuthorizedParty,
+        Expired,
+        NotYetValid,
+        IssuedInFuture,
+        Lifetime,
+        NotAnAccessToken,
+        Binding,
+        Nonce,
+        AccessTokenHash,
+        AuthenticationTooOld,
+        Subject,
+    ];
+
+    /// Shows: M3
+    #[test]
+    fn every_reason_is_one_stable_word_and_every_description_fits_the_header() {
+        let reasons: HashSet<_> = ALL.iter().map(|error| error.reason()).collect();
+        assert_eq!(reasons.len(), ALL.len());
+        for error in ALL {
+            let description = error.to_string();
+            // RFC 6750 section 3: %x20-21 / %x23-5B / %x5D-7E.
+            assert!(
+                description.bytes().all(|byte| (0x20..0x7f).contains(&byte) && byte != b'"' && byte != b'\\'),
+                "{description}"
+            );
+            assert!(error.reason().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'));
+        }
+    }
+}

@@ -108,20 +108,17 @@ impl ProviderClient {
 
     async fn fetch_metadata(&self, context: &RequestContext) -> Result<Arc<Metadata>, OAuthError> {
         let parts = self.shared.parts();
-        let mut missing = None;
-        for address in metadata::addresses(&parts.issuer) {
-            match self.downstream.call_url(context, Method::GET, address).json::<Metadata>().await {
-                Ok(found) => {
-                    found.value.check(&parts.settings, &parts.issuer)?;
-                    let metadata = Arc::new(found.value);
-                    parts.keep_metadata(Arc::clone(&metadata));
-                    return Ok(metadata);
-                }
-                Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => missing = Some(error),
-                Err(error) => return Err(OAuthError::Downstream(error)),
-            }
-        }
-        Err(missing.map_or(OAuthError::Answer("metadata"), OAuthError::Downstream))
+        let [openid, oauth] = metadata::addresses(&parts.issuer);
+        let ask = async |address| self.downstream.call_url(context, Method::GET, address).json::<Metadata>().await;
+        let answer = match ask(openid).await {
+            Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => ask(oauth).await,
+            answer => answer,
+        };
+        let metadata = answer.map_err(OAuthError::Unreachable)?.value;
+        metadata.check(&parts.settings, &parts.issuer)?;
+        let metadata = Arc::new(metadata);
+        parts.keep_metadata(Arc::clone(&metadata));
+        Ok(metadata)
     }
 
     /// A form for one of the provider's endpoints, with our credentials. It is sent once.

@@ -91,18 +91,9 @@ impl ProviderClient {
         context: &RequestContext,
         parameters: &[(&str, String)],
     ) -> Result<TokenResponse, OAuthError> {
-        let metadata = self.metadata(context).await.map_err(before_sending)?;
+        let metadata = self.metadata(context).await?;
         let call = self.form_call(context, metadata.token_endpoint()?, &metadata, parameters)?;
         read(call.json::<WireResponse>().await?.value)
-    }
-}
-
-/// A failure to get the metadata comes before the request, so nothing of the request was sent, whatever became of the
-/// `GET`.
-fn before_sending(error: OAuthError) -> OAuthError {
-    match error {
-        OAuthError::Downstream(error) => OAuthError::Unreachable(error),
-        other => other,
     }
 }
 

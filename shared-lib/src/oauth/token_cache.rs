@@ -21,6 +21,9 @@ const MARGIN: Duration = Duration::from_secs(30);
 /// How long a token is kept whose lifetime the provider does not tell.
 const UNTOLD_LIFETIME: Duration = Duration::from_secs(60);
 
+/// How long anything stays in memory, also when nobody asks for it any more.
+const LONGEST_KEPT: Duration = Duration::from_secs(3600);
+
 /// Tokens by what they are for, bounded in number.
 pub(super) struct TokenCache<K: Eq + Hash> {
     kept: Cache<K, Kept>,
@@ -44,7 +47,11 @@ struct Kept {
 impl<K: Eq + Hash + Clone + Send + Sync + 'static> TokenCache<K> {
     /// At most `capacity` tokens.
     pub(super) fn new(capacity: u64, clock: Clock) -> Self {
-        Self { kept: Cache::new(capacity), flights: Flights::default(), clock }
+        Self {
+            kept: Cache::builder().max_capacity(capacity).time_to_live(LONGEST_KEPT).build(),
+            flights: Flights::default(),
+            clock,
+        }
     }
 
     /// The token for `key`: a kept one, or the one that `fetch` gets, or the one that another caller is getting.
