@@ -78,7 +78,7 @@ impl From<Promotion> for PromotionView {
 /// The home screen.
 ///
 /// Only the user is needed; every other part may be missing, and `receipt` says so.
-#[utoipa::path(tag = "home", responses((status = 200, body = HomeView), Refusals))]
+#[utoipa::path(tag = "home", responses((status = 200, description = "The home screen", body = HomeView), Refusals))]
 #[get("/home")]
 pub async fn get_home(
     context: RequestContext,

@@ -81,7 +81,7 @@ impl From<Product> for ProductItem {
 #[utoipa::path(
     tag = "products",
     params(PageParams, ProductFilters),
-    responses((status = 200, body = PageResponse<ProductItem>), Refusals)
+    responses((status = 200, description = "A page of products", body = PageResponse<ProductItem>), Refusals)
 )]
 #[get("/products")]
 pub async fn list_products(
