@@ -1,0 +1,143 @@
+//! What stands before every route: is somebody signed in, did our own page make the request, and is the access token good
+//! for the calls to come.
+
+use actix_session::SessionExt;
+use actix_web::{
+    dev::ServiceRequest,
+    http::{
+        Method, StatusCode,
+        header::{ACCEPT, HeaderMap, HeaderName, HeaderValue, LOCATION},
+    },
+    web,
+};
+use futures_util::future::LocalBoxFuture;
+use shared_lib::{
+    context::Caller,
+    problem::{Problem, ProblemKind, kinds},
+    server::{Access, Admission, CsrfCheck, Guard, Route},
+};
+use url::form_urlencoded;
+
+use super::{WorkerAuth, return_to::ReturnTo, session_store::CurrentSession};
+
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+
+/// Routes that are about the session itself. They neither prolong it nor need an access token: asking how long it lasts
+/// must not change the answer, and signing out must be possible while the provider is away.
+const ABOUT_THE_SESSION: [&str; 2] = ["/api/auth/session", "/api/auth/logout"];
+
+/// See other: a person has to sign in first.
+pub static SIGN_IN_FIRST: ProblemKind = ProblemKind {
+    code: "sign-in-first",
+    status: StatusCode::SEE_OTHER,
+    title: "Sign in first",
+    remedy: "Follow `Location`; it leads back here afterwards.",
+};
+
+/// Lets requests in by their session.
+pub struct WebGuard {
+    auth: web::Data<WorkerAuth>,
+}
+
+impl WebGuard {
+    /// For the worker with this.
+    #[must_use]
+    pub fn new(auth: web::Data<WorkerAuth>) -> Self {
+        Self { auth }
+    }
+
+    async fn decide(&self, request: &ServiceRequest, route: &Route) -> Result<Admission, Problem> {
+        let session = CurrentSession::of(&request.get_session());
+        let Some(session) = session else {
+            return match route.policy.access {
+                Access::Public => Ok(Admission::default()),
+                Access::Caller | Access::Scopes(_) => Err(Problem::new(&kinds::UNAUTHENTICATED)),
+            };
+        };
+        if route.policy.csrf == CsrfCheck::ByMethod && !route.method.is_safe() {
+            self.auth.csrf.check(request.headers(), &session.identity.handle)?;
+        }
+        if route.policy.access == Access::Public {
+            return Ok(Admission::default());
+        }
+        if let Access::Scopes(needed) = route.policy.access
+            && !needed.iter().all(|scope| session.tokens.has_scope(scope))
+        {
+            return Err(Problem::new(&kinds::FORBIDDEN).detail("The user has not been granted what this needs."));
+        }
+        let mut caller = Caller {
+            subject: session.identity.subject.clone(),
+            scopes: session.tokens.scopes().collect(),
+            token: None,
+        };
+        if !ABOUT_THE_SESSION.contains(&route.path.as_str()) {
+            caller.token = Some(self.auth.access_token(&session).await?);
+            self.auth.sessions.prolong(&session).await?;
+        }
+        Ok(Admission { caller: Some(caller), ..Admission::default() })
+    }
+}
+
+impl Guard for WebGuard {
+    fn admit<'a>(
+        &'a self,
+        request: &'a ServiceRequest,
+        route: &'a Route,
+    ) -> LocalBoxFuture<'a, Result<Admission, Problem>> {
+        Box::pin(async move {
+            self.decide(request, route).await.map_err(|problem| {
+                let nobody = *problem.kind() == kinds::UNAUTHENTICATED;
+                let navigates = is_navigation(request.method(), request.headers());
+                if nobody && navigates { redirect_to_sign_in(request) } else { problem }
+            })
+        })
+    }
+}
+
+/// Where a person who navigates to a page of the signed-in goes instead. A call from script gets the 401: following a
+/// redirect to the provider would end in a CORS error that says nothing.
+fn redirect_to_sign_in(request: &ServiceRequest) -> Problem {
+    let target = request.uri().path_and_query().and_then(|target| ReturnTo::parse(target.as_str())).unwrap_or_default();
+    let target: String = form_urlencoded::byte_serialize(target.as_str().as_bytes()).collect();
+    let problem = Problem::new(&SIGN_IN_FIRST);
+    match HeaderValue::try_from(format!("/api/auth/login?returnTo={target}")) {
+        Ok(location) => problem.header(LOCATION, location),
+        Err(error) => Problem::new(&kinds::UNAUTHENTICATED).caused_by(error),
+    }
+}
+
+/// Whether a person goes to this address, as browsers say it (Fetch Metadata), or as older ones let it be known.
+fn is_navigation(method: &Method, headers: &HeaderMap) -> bool {
+    if *method != Method::GET {
+        return false;
+    }
+    match headers.get(SEC_FETCH_MODE) {
+        Some(mode) => mode == "navigate",
+        None => headers
+            .get(ACCEPT)
+            .and_then(|accept| accept.to_str().ok())
+            .is_some_and(|accept| accept.contains("text/html")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn navigates(method: &Method, fields: &[(HeaderName, &'static str)]) -> bool {
+        let fields = fields.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));
+        is_navigation(method, &fields.collect())
+    }
+
+    /// Shows: W8
+    #[test]
+    fn a_navigation_is_told_from_a_call_of_script() {
+        const HTML: &str = "text/html,application/xhtml+xml,*/*;q=0.8";
+        assert!(navigates(&Method::GET, &[(SEC_FETCH_MODE, "navigate"), (ACCEPT, HTML)]));
+        assert!(navigates(&Method::GET, &[(ACCEPT, HTML)]), "a browser without Fetch Metadata");
+        assert!(!navigates(&Method::GET, &[(SEC_FETCH_MODE, "cors"), (ACCEPT, HTML)]));
+        assert!(!navigates(&Method::GET, &[(ACCEPT, "application/json")]));
+        assert!(!navigates(&Method::GET, &[]));
+        assert!(!navigates(&Method::POST, &[(SEC_FETCH_MODE, "navigate"), (ACCEPT, HTML)]));
+    }
+}

@@ -1,0 +1,95 @@
+//! `bff-web`: the backend-for-frontend of the Angular single-page application.
+//!
+//! It signs people in at an OpenID provider, keeps their tokens to itself, and gives the browser one call for each
+//! screen. [`views::routes`] is the API at a glance; `auth` is how people get in; `services` is what it calls.
+
+pub mod auth;
+mod html;
+pub mod money;
+pub mod product_list;
+pub mod services;
+pub mod settings;
+mod start_page;
+pub mod views;
+
+use std::{rc::Rc, sync::Arc};
+
+use actix_web::web::{self, ServiceConfig};
+use shared_lib::{
+    downstream::Registry,
+    server::{RouteTable, describe},
+    service::{Bff, NoCommand, ServiceSettings, Start},
+};
+use utoipa::openapi::{
+    Info, OpenApi,
+    security::{ApiKey, ApiKeyValue, SecurityScheme},
+};
+
+use crate::{
+    auth::{Auth, WorkerAuth, guard},
+    services::Services,
+    settings::{PROVIDER, WebSettings},
+};
+
+/// The service.
+pub struct BffWeb;
+
+/// What its workers share.
+#[derive(Clone)]
+pub struct WebState {
+    settings: Arc<WebSettings>,
+    registry: Registry,
+    auth: Arc<Auth>,
+}
+
+impl Bff for BffWeb {
+    const NAME: &'static str = "bff-web";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const DOWNSTREAMS: &'static [&'static str] =
+        &["users", "orders", "accounts", "notifications", "catalog", "categories", "promotions", PROVIDER];
+    type Settings = WebSettings;
+    type State = WebState;
+    type Command = NoCommand;
+
+    fn routes() -> RouteTable {
+        views::routes()
+    }
+
+    fn openapi() -> OpenApi {
+        let mut info = Info::new("Trifront for the web", Self::VERSION);
+        info.description = Some("The screens of the single-page application, each in one call.".to_owned());
+        let mut cookie = ApiKeyValue::new("trifront-session");
+        cookie.description =
+            Some("The session of a signed-in user; over https its name is `__Host-trifront-session`.".to_owned());
+        describe(info, Self::routes(), vec![("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)))])
+    }
+
+    async fn start(start: Start<WebSettings>) -> anyhow::Result<WebState> {
+        // What a worker sets up cannot fail any more once it has succeeded here.
+        Services::new(&start.registry.for_worker())?;
+        let auth = Auth::new(Arc::clone(&start.settings), start.clock)?;
+        Ok(WebState { settings: start.settings, registry: start.registry, auth: Arc::new(auth) })
+    }
+
+    fn configure(state: &WebState, config: &mut ServiceConfig) {
+        let downstreams = state.registry.for_worker();
+        let (services, provider) = match (Services::new(&downstreams), downstreams.get(PROVIDER)) {
+            (Ok(services), Ok(provider)) => (services, provider),
+            (Err(error), _) => return tracing::error!(%error, "a worker has no services"),
+            (_, Err(error)) => return tracing::error!(%error, "a worker has no provider"),
+        };
+        let auth = web::Data::new(WorkerAuth::new(Arc::clone(&state.auth), provider));
+        let routes = views::routes()
+            .into_scope(Rc::new(guard::WebGuard::new(auth.clone())), state.settings.server().request_timeout())
+            .wrap(state.auth.session_middleware());
+        config
+            .app_data(web::Data::new(services))
+            .app_data(auth)
+            .service(routes)
+            .default_service(web::to(start_page::get_page));
+    }
+
+    async fn run(command: NoCommand, _: Arc<WebSettings>) -> anyhow::Result<()> {
+        match command {}
+    }
+}

@@ -1,0 +1,56 @@
+//! This BFF's own view of each service behind it: only what its screens need.
+
+pub mod accounts;
+pub mod catalog;
+pub mod categories;
+pub mod notifications;
+pub mod orders;
+pub mod promotions;
+pub mod users;
+
+use shared_lib::downstream::{Downstreams, RegistryError};
+
+use self::{
+    accounts::Accounts, catalog::Catalog, categories::Categories, notifications::Notifications, orders::Orders,
+    promotions::Promotions, users::Users,
+};
+
+/// What [`Services`] asks the configuration for.
+pub const NAMES: &[&str] = &["users", "orders", "accounts", "notifications", "catalog", "categories", "promotions"];
+
+/// The services as one worker calls them.
+#[derive(Clone)]
+pub struct Services {
+    /// Who a user is.
+    pub users: Users,
+    /// Orders.
+    pub orders: Orders,
+    /// Account balances.
+    pub accounts: Accounts,
+    /// Notifications.
+    pub notifications: Notifications,
+    /// Products.
+    pub catalog: Catalog,
+    /// The tree of categories.
+    pub categories: Categories,
+    /// Promotions that run now.
+    pub promotions: Promotions,
+}
+
+impl Services {
+    /// Sets them up for the worker that calls this.
+    ///
+    /// # Errors
+    /// [`RegistryError`], which the start of the process has ruled out.
+    pub fn new(downstreams: &Downstreams) -> Result<Self, RegistryError> {
+        Ok(Self {
+            users: Users::new(downstreams.get("users")?),
+            orders: Orders::new(downstreams.get("orders")?),
+            accounts: Accounts::new(downstreams.get("accounts")?),
+            notifications: Notifications::new(downstreams.get("notifications")?),
+            catalog: Catalog::new(downstreams.get("catalog")?),
+            categories: Categories::new(downstreams.get("categories")?),
+            promotions: Promotions::new(downstreams.get("promotions")?),
+        })
+    }
+}

@@ -1,0 +1,48 @@
+//! The notification service, over gRPC.
+
+use shared_lib::{
+    context::RequestContext,
+    downstream::{Downstream, DownstreamError, Fetched, grpc::GrpcDownstream},
+};
+use tonic::transport::Channel;
+
+use self::proto::{GetUnreadCountRequest, notification_service_client::NotificationServiceClient};
+
+#[allow(missing_docs, clippy::all, clippy::pedantic, unreachable_pub, reason = "generated")]
+mod proto {
+    tonic::include_proto!("trifront.notifications.v1");
+}
+
+/// The notification service.
+#[derive(Clone)]
+pub struct Notifications {
+    downstream: GrpcDownstream,
+}
+
+impl Notifications {
+    /// On this downstream.
+    #[must_use]
+    pub fn new(downstream: Downstream) -> Self {
+        Self { downstream: GrpcDownstream::new(downstream) }
+    }
+
+    /// How many notifications the signed-in user has not read.
+    ///
+    /// # Errors
+    /// Any [`DownstreamError`].
+    pub async fn unread_count(&self, ctx: &RequestContext) -> Result<Fetched<u32>, DownstreamError> {
+        const METHOD: &str = "trifront.notifications.v1.NotificationService/GetUnreadCount";
+        let answer = self
+            .downstream
+            .unary(ctx, METHOD, true, GetUnreadCountRequest {}, |channel, request| {
+                let mut client = self.client(channel);
+                async move { client.get_unread_count(request).await }
+            })
+            .await?;
+        Ok(answer.map(|answer| answer.unread_count))
+    }
+
+    fn client(&self, channel: Channel) -> NotificationServiceClient<Channel> {
+        NotificationServiceClient::new(channel).max_decoding_message_size(self.downstream.max_body_bytes())
+    }
+}

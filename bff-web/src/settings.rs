@@ -1,0 +1,95 @@
+//! The settings of `bff-web`; `config/default.toml` explains each key and is the built-in layer.
+
+mod oidc;
+mod session;
+
+use serde::Deserialize;
+use shared_lib::{
+    downstream::{DownstreamSettings, DownstreamsSettings},
+    service::ServiceSettings,
+    settings::{Environment, Findings, ManagementSettings, ServerSettings, Settings, TelemetrySettings},
+};
+use url::Url;
+
+pub use oidc::{ClientAuthentication, OidcSettings};
+pub use session::{SameSiteSetting, SessionSettings, SessionStoreKind};
+
+/// The name of the downstream that is the OpenID provider.
+pub(crate) const PROVIDER: &str = "provider";
+
+/// Everything that can be configured.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebSettings {
+    /// Development or production.
+    pub environment: Environment,
+    /// The public listener.
+    pub server: ServerSettings,
+    /// The management listener.
+    pub management: ManagementSettings,
+    /// The OpenID provider.
+    pub oidc: OidcSettings,
+    /// Sessions and their cookies.
+    pub session: SessionSettings,
+    /// Logs and traces.
+    pub telemetry: TelemetrySettings,
+    /// The services behind.
+    pub downstreams: DownstreamsSettings,
+}
+
+impl WebSettings {
+    /// Whether browsers reach this service over TLS, so that cookies are Secure and have the `__Host-` prefix.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.server.public_origin.scheme() == "https"
+    }
+}
+
+impl Settings for WebSettings {
+    const PREFIX: &'static str = "BFF_WEB";
+    const DEFAULTS: &'static str = include_str!("../config/default.toml");
+    const DEFAULTS_NAME: &'static str = "bff-web/config/default.toml";
+    const SECRETS: &'static [&'static str] = &["management.operator_token", "oidc.client_secret", "session.key"];
+
+    fn audit(&self, findings: &mut Findings) {
+        self.server.audit("server", findings);
+        self.management.audit("management", findings);
+        self.telemetry.audit("telemetry", findings);
+        self.oidc.audit("oidc", findings);
+        self.session.audit("session", findings);
+        for (name, downstream) in &self.downstreams {
+            downstream.audit(&format!("downstreams.{name}"), findings);
+        }
+        if self.environment.is_production() {
+            self.server.audit_production("server", findings);
+            self.oidc.audit_production("oidc", findings);
+        }
+    }
+}
+
+impl ServiceSettings for WebSettings {
+    fn environment(&self) -> Environment {
+        self.environment
+    }
+
+    fn server(&self) -> &ServerSettings {
+        &self.server
+    }
+
+    fn management(&self) -> &ManagementSettings {
+        &self.management
+    }
+
+    fn telemetry(&self) -> &TelemetrySettings {
+        &self.telemetry
+    }
+
+    fn downstreams(&self) -> DownstreamsSettings {
+        let mut downstreams = self.downstreams.clone();
+        // The audit has found that the issuer is an address; without one there is no provider to call.
+        if let Ok(issuer) = Url::parse(&self.oidc.issuer) {
+            downstreams.entry(PROVIDER.to_owned()).or_insert_with(|| DownstreamSettings::for_address(&issuer));
+        }
+        downstreams
+    }
+}

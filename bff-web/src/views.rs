@@ -1,0 +1,25 @@
+//! The API at a glance: each route with its policy. A screen is a file in `views/` and two lines here.
+
+pub mod dashboard;
+pub mod products;
+pub mod products_page;
+
+use shared_lib::server::{RouteTable, caller, public};
+
+use crate::auth::{callback, login, logout, session_view};
+
+/// Every route.
+#[must_use]
+pub fn routes() -> RouteTable {
+    let auth = RouteTable::new()
+        .route(login::begin_login, public())
+        .route(callback::finish_login, public())
+        .route(logout::end_session, caller())
+        .route(logout::leave_provider, public())
+        .route(session_view::get_session, caller());
+    let v2 = RouteTable::new()
+        .route(dashboard::get_dashboard, caller())
+        .route(products_page::get_products_page, public())
+        .route(products::list_products, public());
+    RouteTable::new().nest("/api/auth", auth).nest("/api/v2", v2)
+}

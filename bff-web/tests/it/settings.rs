@@ -1,0 +1,64 @@
+//! Settings that nobody may start with.
+
+use bff_web::settings::WebSettings;
+use shared_lib::settings::{SettingsError, Sources, load};
+
+fn faults(variables: &[(&str, &str)]) -> String {
+    let env = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    match load::<WebSettings>(&Sources { file: None, env }) {
+        Ok(_) => String::new(),
+        Err(SettingsError::Invalid(findings)) => findings.to_string(),
+        Err(other) => panic!("{other}"),
+    }
+}
+
+#[test]
+fn the_built_in_settings_are_valid_for_development() {
+    assert_eq!(faults(&[]), "");
+}
+
+/// Shows: W4
+#[test]
+fn production_refuses_what_is_only_safe_on_a_developers_machine() {
+    let faults = faults(&[("BFF_WEB__ENVIRONMENT", "production")]);
+    for key in ["server.public_origin", "oidc.issuer", "oidc.client_secret", "session.key"] {
+        assert!(faults.contains(&format!("  {key}: ")), "{key} is not in:\n{faults}");
+    }
+}
+
+#[test]
+fn production_starts_with_settings_that_are_safe() {
+    let safe = [
+        ("BFF_WEB__ENVIRONMENT", "production"),
+        ("BFF_WEB__SERVER__PUBLIC_ORIGIN", "https://shop.example"),
+        ("BFF_WEB__OIDC__ISSUER", "https://id.example"),
+        ("BFF_WEB__OIDC__CLIENT_SECRET", "correct horse battery staple"),
+        ("BFF_WEB__SESSION__KEY", "0f6f1c3b5a7d9e8c2b4a6d8f0e1c3b5a7d9e8c2b"),
+    ];
+    assert_eq!(faults(&safe), "");
+}
+
+#[test]
+fn each_wrong_value_is_named_by_its_key() {
+    let faults = faults(&[
+        ("BFF_WEB__SESSION__KEY", "short"),
+        ("BFF_WEB__SESSION__IDLE_TIMEOUT_MS", "90000000"),
+        ("BFF_WEB__SESSION__COOKIE_NAME", "__Host-mine"),
+        ("BFF_WEB__SESSION__COOKIE_SAME_SITE", "none"),
+        ("BFF_WEB__OIDC__SCOPES", "profile,email"),
+        ("BFF_WEB__OIDC__ISSUER", "localhost:9000"),
+        ("BFF_WEB__SESSION__MAX_LOGINS", "0"),
+    ]);
+    for key in [
+        "session.key",
+        "session.idle_timeout_ms",
+        "session.cookie_name",
+        "session.cookie_same_site",
+        "session.max_logins",
+        "oidc.scopes",
+        "oidc.issuer",
+    ] {
+        assert!(faults.contains(&format!("  {key}: ")), "{key} is not in:\n{faults}");
+    }
+    assert!(!faults.contains("short"), "{faults}");
+}
