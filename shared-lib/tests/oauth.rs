@@ -6,6 +6,8 @@ mod harness;
 mod login;
 #[path = "oauth/metadata.rs"]
 mod metadata;
+#[path = "oauth/plain_provider.rs"]
+mod plain_provider;
 #[path = "oauth/service_tokens.rs"]
 mod service_tokens;
 #[path = "oauth/token_endpoint.rs"]
