@@ -18,7 +18,7 @@ use utoipa::IntoParams;
 use super::{
     WorkerAuth, random,
     return_to::ReturnTo,
-    session_store::{CurrentSession, Identity, Sessions},
+    session_store::{CurrentSession, Identity, Sessions, StoreError},
     tokens::Tokens,
     transaction::Transaction,
 };
@@ -88,6 +88,8 @@ pub(super) enum LoginError {
     NoIdToken,
     #[error("the session cannot be written")]
     Session(#[source] SessionInsertError),
+    #[error("the session that this one replaces cannot be ended")]
+    Store(#[source] StoreError),
 }
 
 impl LoginError {
@@ -106,7 +108,7 @@ impl LoginError {
             Self::Provider(_) | Self::IdToken(_) | Self::NoIdToken => {
                 (StatusCode::BAD_GATEWAY, "login-failed", "The sign-in service did not answer as it should.")
             }
-            Self::Session(_) => {
+            Self::Session(_) | Self::Store(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "login-failed", "Something went wrong on our side.")
             }
         }
@@ -137,14 +139,8 @@ pub async fn finish_login(
     let Some((transaction, removal)) = auth.transactions.finish(&request, state, auth.clock.wall()) else {
         return refused(&LoginError::UnknownAttempt, &ReturnTo::default(), None);
     };
-    let replaced = CurrentSession::of(&session);
     match sign_in(&ctx, &session, &auth, &answer, &transaction).await {
-        Ok(identity) => {
-            if let Some(replaced) = replaced {
-                auth.revoke_later(Some(&ctx), &replaced.tokens);
-            }
-            go_on(&transaction.return_to, [removal, auth.csrf_cookie(Some(&identity))])
-        }
+        Ok(identity) => go_on(&transaction.return_to, [removal, auth.csrf_cookie(Some(&identity))]),
         Err(error) => refused(&error, &transaction.return_to, Some(removal)),
     }
 }
@@ -170,7 +166,11 @@ async fn sign_in(
         provider_session: claims.session_id.clone(),
         subject: claims.subject,
     };
+    let replaced = CurrentSession::of(session).map(|current| current.id).or(transaction.replaces);
     Sessions::sign_in(session, &identity, &tokens).map_err(LoginError::Session)?;
+    if let Some(replaced) = replaced {
+        auth.end_replaced(ctx, &replaced).await.map_err(LoginError::Store)?;
+    }
     Ok(identity)
 }
 

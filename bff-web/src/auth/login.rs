@@ -1,5 +1,6 @@
 //! `GET /api/auth/login`: the way out to the provider.
 
+use actix_session::Session;
 use actix_web::{HttpRequest, HttpResponse, get, http::header::LOCATION, web};
 use shared_lib::{
     context::RequestContext,
@@ -8,7 +9,7 @@ use shared_lib::{
 };
 use utoipa::IntoParams;
 
-use super::{WorkerAuth, return_to::ReturnTo, transaction::Transaction};
+use super::{WorkerAuth, return_to::ReturnTo, session_store::CurrentSession, transaction::Transaction};
 use crate::settings::PROVIDER;
 
 /// What begins a sign-in.
@@ -51,10 +52,12 @@ impl FromQuery for LoginParams {
 pub async fn begin_login(
     ctx: RequestContext,
     request: HttpRequest,
+    session: Session,
     auth: web::Data<WorkerAuth>,
     Query(params): Query<LoginParams>,
 ) -> Result<HttpResponse, Problem> {
-    let transaction = Transaction::begin(params.return_to);
+    let replaces = CurrentSession::of(&session).map(|current| current.id);
+    let transaction = Transaction::begin(params.return_to, replaces);
     let url = auth.authorization_url(&ctx, &transaction).await.map_err(|error| error.into_problem(PROVIDER))?;
     let mut response = HttpResponse::SeeOther();
     response.insert_header((LOCATION, url.as_str()));

@@ -11,7 +11,13 @@ use shared_lib::{
 };
 use url::Url;
 
-use super::{WorkerAuth, callback::LoginError, tokens::Tokens, transaction::Transaction};
+use super::{
+    WorkerAuth,
+    callback::LoginError,
+    session_store::{SessionId, StoreError},
+    tokens::Tokens,
+    transaction::Transaction,
+};
 
 /// The time for a call that no request waits for.
 const BACKGROUND_TIMEOUT: Duration = Duration::from_secs(10);
@@ -92,6 +98,18 @@ impl WorkerAuth {
                 tracing::warn!(%error, "a refresh token could not be revoked");
             }
         });
+    }
+
+    /// Ends the session that a new one takes the place of, and revokes what it was granted.
+    ///
+    /// # Errors
+    /// A store that is away.
+    pub(super) async fn end_replaced(&self, ctx: &RequestContext, id: &SessionId) -> Result<(), StoreError> {
+        if let Some(tokens) = self.sessions.tokens(id).await? {
+            self.sessions.end(id).await?;
+            self.revoke_later(Some(ctx), &tokens);
+        }
+        Ok(())
     }
 
     /// The context of a call that goes on when the request that caused it is over. It stays in that request's trace.

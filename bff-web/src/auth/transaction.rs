@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
-use super::{random, return_to::ReturnTo, seal::Seal};
+use super::{random, return_to::ReturnTo, seal::Seal, session_store::SessionId};
 
 /// How many characters of the state are in the cookie's name, to find it again.
 const LABEL_CHARS: usize = 8;
@@ -28,12 +28,15 @@ pub(super) struct Transaction {
     pub(super) verifier: String,
     /// Where to go afterwards.
     pub(super) return_to: ReturnTo,
+    /// The session that the browser had when it began. It ends when the new one begins; by then the browser does not send
+    /// it, because a redirect of another site carries no Strict cookie.
+    pub(super) replaces: Option<SessionId>,
 }
 
 impl Transaction {
     /// A new attempt.
-    pub(super) fn begin(return_to: ReturnTo) -> Self {
-        Self { state: random::token(), nonce: random::token(), verifier: random::token(), return_to }
+    pub(super) fn begin(return_to: ReturnTo, replaces: Option<SessionId>) -> Self {
+        Self { state: random::token(), nonce: random::token(), verifier: random::token(), return_to, replaces }
     }
 }
 
@@ -150,7 +153,7 @@ mod tests {
     }
 
     fn begin(jar: &mut Vec<Cookie<'static>>, now: Timestamp) -> Transaction {
-        let transaction = Transaction::begin(ReturnTo::default());
+        let transaction = Transaction::begin(ReturnTo::default(), None);
         let answer = transactions().begin(&request(jar), transaction.clone(), now);
         store(jar, answer);
         transaction
@@ -193,7 +196,7 @@ mod tests {
 
     #[test]
     fn the_cookie_is_kept_from_script_and_from_other_sites() {
-        let cookies = transactions().begin(&request(&[]), Transaction::begin(ReturnTo::default()), NOON);
+        let cookies = transactions().begin(&request(&[]), Transaction::begin(ReturnTo::default(), None), NOON);
         let text = cookies[0].to_string();
         let name_and_value = text.split(';').next().unwrap_or_default();
         assert!(name_and_value.starts_with("__Host-login-"), "{text}");

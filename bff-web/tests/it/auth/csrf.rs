@@ -64,7 +64,7 @@ async fn the_token_is_there_before_the_first_unsafe_request_and_fresh_after_sign
     let mut browser = world.browser();
     browser.navigate("/").await;
     let before = token(&browser);
-    browser.sign_in("alice", "/api/auth/session").await;
+    browser.sign_in("alice", "/").await;
     let signed_in = token(&browser);
     assert_ne!(before, signed_in);
     assert_eq!(browser.fetch(Method::POST, LOGOUT).await.status, StatusCode::OK);

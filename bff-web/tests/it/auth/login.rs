@@ -21,7 +21,7 @@ async fn signing_in_ends_signed_in_on_the_page_that_was_asked_for() {
     assert_eq!(page.url.as_str(), format!("{ORIGIN}/orders?page=1#latest"));
     let session = browser.get("/api/auth/session").await;
     assert_eq!(session.status, StatusCode::OK);
-    assert_eq!(session.json()["user"], json!({ "id": "usr_alice", "name": "Alice Archer" }));
+    assert_eq!(session.json()["user"], json!({ "id": "usr_alice", "name": "Alice Anders" }));
     let left: Vec<_> = browser.jar.iter().filter(|cookie| cookie.name.contains("login-")).collect();
     assert!(left.is_empty(), "the attempt's cookie is gone: {left:?}");
 }

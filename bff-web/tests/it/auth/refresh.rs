@@ -6,9 +6,12 @@ use actix_web::http::{Method, StatusCode};
 use futures_util::future::join_all;
 use sandbox::chaos::{Fault, Rule};
 use serde_json::json;
-use shared_lib::clock::{Clock, ManualClock};
+use shared_lib::{
+    clock::{Clock, ManualClock},
+    testing::eventually,
+};
 
-use crate::harness::World;
+use crate::harness::{PATIENCE, World};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DASHBOARD: &str = "/api/v2/dashboard";
@@ -98,12 +101,24 @@ async fn what_a_refresh_brings_after_signing_out_is_revoked() {
     let (world, hand) = world_with_clock().await;
     let browser = world.signed_in("alice").await;
     hand.advance(6 * MINUTE);
-    // The refresh and the logout are under way together: the provider answers both at once.
-    world.disturb("provider", Rule::latency(Duration::from_millis(300)).on("/token"));
+    // The refresh is held at the provider's door while the user signs out, and that sign-out's own revocation is refused.
+    let rules = vec![Rule::barrier("held", 2).on("/token"), Rule::status(400).on("/revoke").times(1)];
+    world.sandbox.chaos().set("provider", rules).expect("the rules are valid");
+    world.sandbox.chaos().clear_calls();
+    let reached = async |path: &str, calls: usize| {
+        let count = || world.sandbox.chaos().calls("provider").iter().filter(|call| call.path == path).count();
+        assert!(eventually(PATIENCE, || async { count() == calls }).await, "{path} is called {calls} times");
+    };
     let (mut refreshing, mut leaving) = (browser.clone(), browser);
-    let (refreshed, left) =
-        futures_util::join!(refreshing.get(DASHBOARD), leaving.fetch(Method::POST, "/api/auth/logout"));
-    assert_eq!(left.status, StatusCode::OK);
+    let leave = async {
+        reached("/token", 1).await;
+        assert_eq!(leaving.fetch(Method::POST, "/api/auth/logout").await.status, StatusCode::OK);
+        reached("/revoke", 1).await;
+        world.sandbox.chaos().clear();
+    };
+    let (refreshed, ()) = futures_util::join!(refreshing.get(DASHBOARD), leave);
     assert_eq!(refreshed.status, StatusCode::UNAUTHORIZED);
     assert_eq!(refreshing.get("/api/auth/session").await.status, StatusCode::UNAUTHORIZED, "it did not come back");
+    reached("/revoke", 2).await;
+    assert_eq!(world.sandbox.provider().counters().refreshes, 1);
 }
