@@ -99,8 +99,8 @@ pub fn load<S: Settings>(sources: &Sources) -> Result<S, SettingsError> {
     let defaults = layers::toml_layer(S::DEFAULTS, &format!("built-in defaults {}", S::DEFAULTS_NAME))?;
     let mut all = vec![defaults.clone()];
     if let Some(path) = &sources.file {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| SettingsError::File { path: path.clone(), source })?;
+        let text =
+            std::fs::read_to_string(path).map_err(|source| SettingsError::File { path: path.clone(), source })?;
         all.push(layers::toml_layer(&text, &format!("file {}", path.display()))?);
     }
     all.push(layers::environment_layer(S::PREFIX, &sources.env, &mut findings));

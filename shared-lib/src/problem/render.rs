@@ -9,7 +9,7 @@ use actix_web::{
     HttpMessage, HttpResponse, ResponseError,
     body::{EitherBody, MessageBody},
     dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
-    error::{JsonPayloadError, PathError, PayloadError, QueryPayloadError},
+    error::{InternalError, JsonPayloadError, PathError, PayloadError, QueryPayloadError},
     http::{
         StatusCode,
         header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue},
@@ -108,18 +108,16 @@ where
     forward_ready!(service);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let service = Rc::clone(&self.service);
-        let http_request = request.request().clone();
+        // The request itself must not be kept: routing further in needs to be its only owner.
+        let request_id = request.extensions().get::<RequestId>().cloned();
+        let answer = self.service.call(request);
         Box::pin(async move {
-            let request_id = http_request.extensions().get::<RequestId>().cloned();
             let request_id = request_id.as_ref().map(RequestId::as_str);
-            let response = match service.call(request).await {
-                Ok(response) => response,
-                Err(error) => {
-                    let rendered = render_error(&error, request_id);
-                    return Ok(ServiceResponse::new(http_request, rendered).map_into_right_body());
-                }
-            };
+            // Handlers and the gate fail with a response. An error comes from middleware that has no request any more.
+            let response = answer.await.map_err(|error| {
+                let rendered = render_error(&error, request_id);
+                InternalError::from_response(error, rendered)
+            })?;
             if let Some(error) = response.response().error() {
                 let rendered = render_error(error, request_id);
                 return Ok(with_headers_of(response, rendered).map_into_right_body());

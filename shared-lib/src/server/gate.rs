@@ -5,6 +5,7 @@ use std::{any::Any, collections::HashMap, future::Ready, future::ready, rc::Rc, 
 
 use actix_web::{
     HttpMessage,
+    body::EitherBody,
     dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
     http::header::{ACCEPT_LANGUAGE, HeaderName, HeaderValue},
 };
@@ -83,7 +84,7 @@ where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = actix_web::Error> + 'static,
     B: 'static,
 {
-    type Response = ServiceResponse<B>;
+    type Response = ServiceResponse<EitherBody<B>>;
     type Error = actix_web::Error;
     type Transform = GateService<S>;
     type InitError = ();
@@ -104,7 +105,7 @@ where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = actix_web::Error> + 'static,
     B: 'static,
 {
-    type Response = ServiceResponse<B>;
+    type Response = ServiceResponse<EitherBody<B>>;
     type Error = actix_web::Error;
     type Future = LocalBoxFuture<'static, Result<Self::Response, Self::Error>>;
 
@@ -115,11 +116,17 @@ where
         let shared = Rc::clone(&self.shared);
         Box::pin(async move {
             // Nothing is registered outside the table, so what is not in it ends as not found or method not allowed.
-            let Some(route) = shared.route(&request) else { return service.call(request).await };
+            let Some(route) = shared.route(&request) else {
+                return service.call(request).await.map(ServiceResponse::map_into_left_body);
+            };
 
             let deadline = route.policy.deadline.unwrap_or(shared.request_timeout);
             let budget = RequestBudget::starting_now(deadline);
-            let admission = shared.guard.admit(&request, route).await?;
+            let admission = match shared.guard.admit(&request, route).await {
+                Ok(admission) => admission,
+                // A response and no error, because the layers outside have to put their headers on it.
+                Err(problem) => return Ok(request.error_response(problem).map_into_right_body()),
+            };
             let context = context(&request, budget, admission.caller);
             request.extensions_mut().insert(context);
 
@@ -129,7 +136,7 @@ where
             for (name, value) in admission.headers {
                 response.headers_mut().append(name, value);
             }
-            Ok(response)
+            Ok(response.map_into_left_body())
         })
     }
 }

@@ -9,8 +9,9 @@ use actix_web::{
     HttpMessage,
     body::MessageBody,
     dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
+    error::InternalError,
     http::header::{
-        CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY,
+        CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
         STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
     },
 };
@@ -45,6 +46,23 @@ impl ResponseHeaders {
     #[must_use]
     pub fn new(hsts: bool, readiness: Readiness) -> Self {
         Self { hsts, readiness }
+    }
+
+    fn complete(&self, headers: &mut HeaderMap, id: Option<HeaderValue>) {
+        if let Some(id) = id {
+            headers.insert(REQUEST_ID_HEADER, id);
+        }
+        for (name, value) in DEFAULTS {
+            if !headers.contains_key(&name) {
+                headers.insert(name, value);
+            }
+        }
+        if self.hsts {
+            headers.insert(STRICT_TRANSPORT_SECURITY, HSTS);
+        }
+        if self.readiness.is_draining() {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
     }
 }
 
@@ -83,28 +101,22 @@ where
     forward_ready!(service);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
+        // The request itself must not be kept: routing further in needs to be its only owner.
+        let id = request.extensions().get::<RequestId>().and_then(RequestId::header_value);
         let answer = self.service.call(request);
         let settings = self.settings.clone();
         Box::pin(async move {
-            let mut response = answer.await?;
-            let id = response.request().extensions().get::<RequestId>().cloned();
-            let id = id.and_then(|id| HeaderValue::from_str(id.as_str()).ok());
-            let headers = response.headers_mut();
-            if let Some(id) = id {
-                headers.insert(REQUEST_ID_HEADER, id);
-            }
-            for (name, value) in DEFAULTS {
-                if !headers.contains_key(&name) {
-                    headers.insert(name, value);
+            match answer.await {
+                Ok(mut response) => {
+                    settings.complete(response.headers_mut(), id);
+                    Ok(response)
+                }
+                Err(error) => {
+                    let mut response = error.error_response();
+                    settings.complete(response.headers_mut(), id);
+                    Err(InternalError::from_response(error, response).into())
                 }
             }
-            if settings.hsts {
-                headers.insert(STRICT_TRANSPORT_SECURITY, HSTS);
-            }
-            if settings.readiness.is_draining() {
-                headers.insert(CONNECTION, HeaderValue::from_static("close"));
-            }
-            Ok(response)
         })
     }
 }

@@ -13,7 +13,12 @@ use crate::{
     problem::RenderProblems,
     server::{BindError, InfoSource, Management, Part, Readiness, ResponseHeaders, bind, serve_management},
     settings::{Environment, Settings},
-    telemetry::root_span::RequestRootSpan,
+    telemetry::{
+        access_log::AccessLog,
+        metrics::{self, MetricsError},
+        request_id::TrustedCallers,
+        root_span::RequestRootSpan,
+    },
 };
 
 /// Why a BFF did not start.
@@ -28,6 +33,9 @@ pub enum StartError {
     /// The BFF's own state could not be built.
     #[error("{0:#}")]
     State(anyhow::Error),
+    /// Metrics could not be set up.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
     /// A listener could not be used.
     #[error("the server could not be started")]
     Server(#[from] io::Error),
@@ -50,6 +58,7 @@ pub struct Running {
 /// # Errors
 /// [`StartError`]. A downstream that is away is none.
 pub async fn launch<B: Bff>(settings: Arc<B::Settings>, clock: Clock) -> Result<Running, StartError> {
+    metrics::install()?;
     let (server, management) = (settings.server(), settings.management());
     let part = |section| Part { service: B::NAME, section, prefix: B::Settings::PREFIX };
     let public_listener = bind(&server.host, server.port, part("server"))?;
@@ -59,6 +68,7 @@ pub async fn launch<B: Bff>(settings: Arc<B::Settings>, clock: Clock) -> Result<
     let registry = Registry::new(&settings.downstreams(), &clock)?;
     registry.require(B::DOWNSTREAMS)?;
     registry.keep_resolving();
+    let log_clock = clock.clone();
     let start = Start { settings: Arc::clone(&settings), registry: registry.clone(), clock };
     let state = B::start(start).await.map_err(StartError::State)?;
 
@@ -82,11 +92,14 @@ pub async fn launch<B: Bff>(settings: Arc<B::Settings>, clock: Clock) -> Result<
         )?
     };
     let headers = ResponseHeaders::new(production, readiness.clone());
+    let trusted_callers = TrustedCallers::new(&server.trusted_proxies);
     let public_server = HttpServer::new(move || {
         App::new()
             .wrap(RenderProblems)
             .wrap(headers.clone())
+            .wrap(AccessLog::new(log_clock.clone()))
             .wrap(TracingLogger::<RequestRootSpan>::new())
+            .app_data(trusted_callers.clone())
             .configure(|config| B::configure(&state, config))
     })
     .workers(server.worker_count())
@@ -94,6 +107,8 @@ pub async fn launch<B: Bff>(settings: Arc<B::Settings>, clock: Clock) -> Result<
     .client_request_timeout(server.header_timeout())
     .max_connections(server.max_connections.div_ceil(server.worker_count()))
     .tcp_nodelay(true)
+    // A client that closes its side has left: its request is dropped, and with it the calls that it waits for.
+    .h1_allow_half_closed(false)
     .disable_signals()
     .shutdown_timeout(server.drain_timeout().as_secs().max(1))
     .listen(public_listener)?
