@@ -7,11 +7,13 @@
 //! 2. response headers ([`ResponseHeaders`]): security headers and the request id are on every answer, errors included.
 //! 3. problems ([`RenderProblems`](crate::problem::RenderProblems)): inside the trace, because it logs; outside
 //!    everything that can fail.
-//! 4. what a BFF adds of its own, such as its session.
-//! 5. the gate ([`RouteTable::into_scope`]): looks the route's policy up, asks the BFF's [`Guard`] who is calling and
+//! 4. the limit on concurrent requests ([`AdaptiveLimit`]): before any work is done for a request that is one too many.
+//! 5. what a BFF adds of its own, such as its session.
+//! 6. the gate ([`RouteTable::into_scope`]): looks the route's policy up, asks the BFF's [`Guard`] who is calling and
 //!    whether that is allowed, and makes the request's context. A route without a policy does not exist.
-//! 6. the handler.
+//! 7. the handler.
 
+pub mod adaptive_limit;
 mod gate;
 mod headers;
 mod listener;
@@ -21,6 +23,7 @@ mod policy;
 mod readiness;
 mod routes;
 
+pub use adaptive_limit::AdaptiveLimit;
 pub use gate::{Admission, Guard};
 pub use headers::ResponseHeaders;
 pub use listener::{BindError, Part, bind};

@@ -8,6 +8,7 @@
 //! an error, a wrong type is an error, and all errors are reported at once, each with its full path, its origin and
 //! what would be right, and none with the value of a secret.
 
+mod adaptive_limit;
 mod environment;
 mod fault;
 mod findings;
@@ -32,6 +33,7 @@ use key_path::KeyPath;
 use layers::Layer;
 use value_reader::{PLACEHOLDER, ValueReader};
 
+pub use adaptive_limit::AdaptiveLimitSettings;
 pub use environment::Environment;
 pub use findings::{Finding, Findings, key};
 pub use layers::Sources;

@@ -11,6 +11,8 @@ pub struct Policy {
     pub csrf: CsrfCheck,
     /// The time that the request may take; the server's `request_timeout_ms` where there is none.
     pub deadline: Option<Duration>,
+    /// Whether its requests count in the limit on concurrent requests.
+    pub limited_concurrency: bool,
 }
 
 /// Who gets in.
@@ -53,7 +55,7 @@ pub const fn scopes(scopes: &'static [&'static str]) -> Policy {
 
 impl Policy {
     const fn new(access: Access) -> Self {
-        Self { access, csrf: CsrfCheck::ByMethod, deadline: None }
+        Self { access, csrf: CsrfCheck::ByMethod, deadline: None, limited_concurrency: true }
     }
 
     /// Turns the check against cross-site request forgery off. The reason is for whoever reads the route table.
@@ -67,6 +69,14 @@ impl Policy {
     #[must_use]
     pub const fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
+        self
+    }
+
+    /// Exempts the route from the limit on concurrent requests: for requests that wait on purpose before they are
+    /// answered, such as a long poll. Their latency would be taken for overload.
+    #[must_use]
+    pub const fn unlimited_concurrency(mut self) -> Self {
+        self.limited_concurrency = false;
         self
     }
 }

@@ -148,6 +148,9 @@ impl std::fmt::Display for RouteTable {
             if let Some(deadline) = route.policy.deadline {
                 write!(text, "  deadline {} ms", deadline.as_millis())?;
             }
+            if !route.policy.limited_concurrency {
+                write!(text, "  no concurrency limit")?;
+            }
             text.push('\n');
         }
         f.write_str(&text)

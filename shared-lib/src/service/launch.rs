@@ -11,7 +11,9 @@ use crate::{
     clock::Clock,
     downstream::{Registry, RegistryError},
     problem::RenderProblems,
-    server::{BindError, InfoSource, Management, Part, Readiness, ResponseHeaders, bind, serve_management},
+    server::{
+        AdaptiveLimit, BindError, InfoSource, Management, Part, Readiness, ResponseHeaders, bind, serve_management,
+    },
     settings::{Environment, Settings},
     telemetry::{
         access_log::AccessLog,
@@ -69,6 +71,7 @@ pub async fn launch<B: Bff>(settings: Arc<B::Settings>, clock: Clock) -> Result<
     registry.require(B::DOWNSTREAMS)?;
     registry.keep_resolving();
     let log_clock = clock.clone();
+    let limit = AdaptiveLimit::new(&server.adaptive_limit, B::routes().routes(), clock.clone());
     let start = Start { settings: Arc::clone(&settings), registry: registry.clone(), clock };
     let state = B::start(start).await.map_err(StartError::State)?;
 
@@ -95,6 +98,7 @@ pub async fn launch<B: Bff>(settings: Arc<B::Settings>, clock: Clock) -> Result<
     let trusted_callers = TrustedCallers::new(&server.trusted_proxies);
     let public_server = HttpServer::new(move || {
         App::new()
+            .wrap(limit.clone())
             .wrap(RenderProblems)
             .wrap(headers.clone())
             .wrap(AccessLog::new(log_clock.clone()))

@@ -7,9 +7,11 @@ use ipnet::IpNet;
 use serde::Deserialize;
 use url::{Host, Url};
 
+use super::adaptive_limit::AdaptiveLimitSettings;
 use super::findings::{Findings, key};
 
-/// The public listener and its limits. Every key but `workers` is required; the defaults are in `default.toml`.
+/// The public listener and its limits. Every key but `workers` and the section
+/// `adaptive_limit` is required; the defaults are in `default.toml`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ServerSettings {
@@ -39,6 +41,9 @@ pub struct ServerSettings {
     pub drain_delay_ms: u64,
     /// Time that requests in flight get to finish after that.
     pub drain_timeout_ms: u64,
+    /// How many requests are worked on at once.
+    #[serde(default)]
+    pub adaptive_limit: AdaptiveLimitSettings,
 }
 
 impl ServerSettings {
@@ -99,6 +104,7 @@ impl ServerSettings {
         ] {
             findings.require(value >= min, key(prefix, name), format!("must be at least {min}"));
         }
+        self.adaptive_limit.audit(&key(prefix, "adaptive_limit"), findings);
     }
 
     /// Checks what production asks for on top of [`ServerSettings::audit`].
