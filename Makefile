@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 
 PHASE := deploy/dev/phase
 
-.PHONY: help setup run test check openapi snapshots up down release
+.PHONY: help setup run smoke test check openapi snapshots up down release
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ setup: ## Install what building, testing and running need, and fetch the depende
 run: ## Start the sandbox and the three BFFs; Ctrl-C stops all
 	@deploy/dev/run
 
+smoke: ## Run the whole system for real, use it as a person would, and stop it
+	@deploy/dev/smoke
+
 test: ## Check everything that must hold, on a fresh machine too
 	@$(PHASE) "test tools" deploy/dev/install-test-tools
 	@$(PHASE) "format" cargo fmt --all --check
@@ -28,6 +31,9 @@ test: ## Check everything that must hold, on a fresh machine too
 	@$(PHASE) "clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
 	@$(PHASE) "OpenAPI contracts" deploy/dev/openapi --check
 	@$(PHASE) "tests" cargo test --workspace --locked
+	@$(PHASE) "binaries" cargo build --workspace --bins --locked
+	@$(PHASE) "mobile client" deploy/dev/npm-test clients/mobile
+	@$(PHASE) "whole system" deploy/dev/smoke
 
 check: ## Lint without running a test: format, clippy, scripts, words, requirement map, dependencies
 	@$(PHASE) "test tools" deploy/dev/install-test-tools

@@ -40,6 +40,12 @@ pub(super) struct ServeArgs {
     /// A file with the provider's ES256 key (PKCS#8, PEM). Without it each start has a fresh key.
     #[arg(long, env = "SANDBOX_SIGNING_KEY")]
     signing_key: Option<PathBuf>,
+    /// Where the provider sends logout tokens, such as `bff-web=http://localhost:8080/api/auth/backchannel-logout`.
+    #[arg(long, env = "SANDBOX_BACKCHANNEL_LOGOUT_URIS", value_delimiter = ',', value_name = "CLIENT=URI", value_parser = client_uri)]
+    backchannel_logout_uri: Vec<(String, String)>,
+    /// Origins at which the web client lives beside the loopback ones, such as `https://shop.example`.
+    #[arg(long, env = "SANDBOX_WEB_ORIGINS", value_delimiter = ',', value_name = "ORIGIN")]
+    web_origin: Vec<String>,
 }
 
 #[derive(Debug, Parser)]
@@ -50,6 +56,12 @@ struct Environment {
 
 fn part(name: &str) -> Result<String, crate::part::UnknownPart> {
     Part::parse(name).map(|part| part.name().to_owned())
+}
+
+fn client_uri(text: &str) -> Result<(String, String), String> {
+    let (client, uri) = text.split_once('=').ok_or("expected CLIENT=URI")?;
+    url::Url::parse(uri).map_err(|error| format!("{uri} is no address: {error}"))?;
+    Ok((client.to_owned(), uri.to_owned()))
 }
 
 impl ServeArgs {
@@ -77,7 +89,12 @@ impl ServeArgs {
             0 => None,
             port => Some(format!("http://localhost:{port}")),
         });
-        let settings = ProviderSettings { signing_key_file: self.signing_key, ..ProviderSettings::default() };
+        let settings = ProviderSettings {
+            signing_key_file: self.signing_key,
+            backchannel_logout_uris: self.backchannel_logout_uri.into_iter().collect(),
+            web_origins: self.web_origin,
+            ..ProviderSettings::default()
+        };
         let ports = Ports { provider: self.provider_port, services: self.services_port, grpc: self.grpc_port };
         let mut builder = Sandbox::builder()
             .only(self.only)
