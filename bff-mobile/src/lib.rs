@@ -5,7 +5,11 @@
 //! behind, [`services`] what those services are asked for.
 
 pub mod auth;
+pub mod context;
+pub mod fields;
+pub mod idempotency;
 pub mod money;
+pub mod opaque;
 pub mod openapi;
 pub mod services;
 pub mod settings;
@@ -58,6 +62,7 @@ impl Bff for BffMobile {
         identity.keep_keys_fresh();
         let guard = BearerGuard::new(identity.verifier);
         config
+            .app_data(web::JsonConfig::default().limit(state.settings.server.max_body_bytes))
             .app_data(web::Data::new(services))
             .app_data(web::Data::new(TokenExchange::new(identity.provider, &state.settings.oidc.audience)))
             .service(views::routes().into_scope(Rc::new(guard), state.settings.server.request_timeout()));

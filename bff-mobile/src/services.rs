@@ -5,20 +5,27 @@
 
 pub mod accounts;
 pub mod catalog;
+pub mod devices;
 pub mod notifications;
 pub mod orders;
 pub mod promotions;
 pub mod users;
 
-use shared_lib::downstream::{Downstreams, RegistryError};
+use shared_lib::{
+    downstream::{Downstreams, RegistryError},
+    problem::ProblemKind,
+};
 
 pub use self::{
-    accounts::Accounts, catalog::Catalog, notifications::Notifications, orders::Orders, promotions::Promotions,
-    users::Users,
+    accounts::Accounts, catalog::Catalog, devices::Devices, notifications::Notifications, orders::Orders,
+    promotions::Promotions, users::Users,
 };
 
 /// The downstreams that are asked for below; the configuration must have each.
-pub const DOWNSTREAMS: &[&str] = &["accounts", "catalog", "notifications", "orders", "promotions", "users"];
+pub const DOWNSTREAMS: &[&str] = &["accounts", "catalog", "devices", "notifications", "orders", "promotions", "users"];
+
+/// Every kind of problem that a service module translates a refusal into, for documentation and tests.
+pub static KINDS: &[&ProblemKind] = &[&devices::TOO_MANY_DEVICES, &orders::ORDER_REFUSED];
 
 /// The services of one worker.
 pub struct Services {
@@ -26,6 +33,8 @@ pub struct Services {
     pub accounts: Accounts,
     /// Products.
     pub catalog: Catalog,
+    /// Devices.
+    pub devices: Devices,
     /// Notifications.
     pub notifications: Notifications,
     /// Orders.
@@ -45,6 +54,7 @@ impl Services {
         Ok(Self {
             accounts: Accounts::new(downstreams.get("accounts")?),
             catalog: Catalog::new(downstreams.get("catalog")?),
+            devices: Devices::new(downstreams.get("devices")?),
             notifications: Notifications::new(downstreams.get("notifications")?),
             orders: Orders::new(downstreams.get("orders")?),
             promotions: Promotions::new(downstreams.get("promotions")?),

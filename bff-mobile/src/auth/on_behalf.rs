@@ -11,6 +11,7 @@ use shared_lib::{
 };
 
 use super::challenge;
+use crate::context::Context;
 
 /// The access token that the request was let in with. It is for this API and for the exchange, and for nothing else.
 #[derive(Clone)]
@@ -47,19 +48,13 @@ impl TokenExchange {
         Self { provider, audience: audience.to_owned() }
     }
 
-    async fn on_behalf(&self, context: &RequestContext, subject: &SubjectToken) -> Result<OnBehalf, Problem> {
+    async fn on_behalf(&self, context: &Context, subject: &SubjectToken) -> Result<OnBehalf, Problem> {
         let caller = context.require_caller()?;
         // No scopes are named: the caller's own carry over, and the provider decides what they are worth there.
         let exchange = self.provider.exchange(context, &subject.token, subject.expires_at, &self.audience, &[]);
         let token = exchange.await.map_err(refused)?;
         let caller = Caller { token: Some(token), ..caller.clone() };
-        Ok(OnBehalf(RequestContext::new(
-            context.budget().clone(),
-            context.request_id().clone(),
-            Some(caller),
-            context.locale().map(ToOwned::to_owned),
-            context.trace().clone(),
-        )))
+        Ok(OnBehalf(context.called_by(caller)))
     }
 }
 
@@ -80,11 +75,11 @@ impl FromRequest for OnBehalf {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let exchange = request.app_data::<web::Data<TokenExchange>>().cloned();
-        let context = request.extensions().get::<RequestContext>().cloned();
+        let context = Context::of(request);
         let subject = request.extensions().get::<SubjectToken>().cloned();
         Box::pin(async move {
             match (exchange, context, subject) {
-                (Some(exchange), Some(context), Some(subject)) => exchange.on_behalf(&context, &subject).await,
+                (Some(exchange), Ok(context), Some(subject)) => exchange.on_behalf(&context, &subject).await,
                 // A public route without credentials is no place to ask for private data.
                 _ => Err(Problem::new(&kinds::INTERNAL_ERROR)
                     .caused_by("a handler asked for private data of a caller whom no guard let in")),

@@ -70,8 +70,22 @@ impl Catalog {
         page: &PageRequest,
         category: Option<&str>,
     ) -> Result<Fetched<ProductList>, DownstreamError> {
+        self.products_from(context, page.offset(), page, category).await
+    }
+
+    /// As many products as a page has from this place on; `page` says in which order and which.
+    ///
+    /// # Errors
+    /// As any call.
+    pub async fn products_from(
+        &self,
+        context: &RequestContext,
+        offset: u64,
+        page: &PageRequest,
+        category: Option<&str>,
+    ) -> Result<Fetched<ProductList>, DownstreamError> {
         let query = ListQuery {
-            offset: page.offset(),
+            offset,
             limit: page.size,
             order_by: format!("{}:{}", page.sort.field, page.sort.direction.as_str()),
             q: page.search.as_deref(),

@@ -1,11 +1,26 @@
 //! Orders: the caller's own, as a Spring Data service gives them.
 
+use actix_web::http::{StatusCode, header::HeaderName};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use shared_lib::downstream::{Downstream, DownstreamError, Fetched};
+use shared_lib::{
+    downstream::{Downstream, DownstreamError, Failure, Fetched},
+    pagination::PageRequest,
+    problem::{Problem, ProblemKind},
+};
 
 use crate::{
     auth::OnBehalf,
+    idempotency::{DerivedKey, IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_REUSED},
     money::{Money, NotAnAmount},
+};
+
+/// Unprocessable content: the order was refused.
+pub static ORDER_REFUSED: ProblemKind = ProblemKind {
+    code: "order-refused",
+    status: StatusCode::UNPROCESSABLE_ENTITY,
+    title: "The order was refused",
+    remedy: "Order products that exist, in quantities that can be had.",
 };
 
 /// The service that keeps the orders.
@@ -21,8 +36,32 @@ pub struct Order {
     pub id: String,
     /// Where it stands, such as `SHIPPED`.
     pub status: String,
+    /// When it was placed.
+    pub placed_at: Timestamp,
+    /// What was ordered.
+    pub lines: Vec<Line>,
     /// What it costs in all.
     pub total: Money,
+}
+
+/// A line of an order.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Line {
+    /// The product.
+    pub sku: String,
+    /// How many of it.
+    pub quantity: u32,
+}
+
+#[derive(Serialize)]
+struct NewOrder<'a> {
+    lines: &'a [Line],
+}
+
+/// What the service says when it refuses: Spring Boot's error, which has no code.
+#[derive(Deserialize)]
+struct Refusal {
+    message: String,
 }
 
 #[derive(Clone, Deserialize)]
@@ -30,6 +69,9 @@ pub struct Order {
 struct OrderDto {
     order_id: String,
     status: String,
+    placed_at: Timestamp,
+    #[serde(default)]
+    lines: Vec<Line>,
     /// A decimal, such as `129.90`.
     total: String,
     currency: String,
@@ -40,7 +82,7 @@ impl TryFrom<OrderDto> for Order {
 
     fn try_from(dto: OrderDto) -> Result<Self, NotAnAmount> {
         let total = Money::from_decimal(&dto.total, &dto.currency)?;
-        Ok(Self { id: dto.order_id, status: dto.status, total })
+        Ok(Self { id: dto.order_id, status: dto.status, placed_at: dto.placed_at, lines: dto.lines, total })
     }
 }
 
@@ -48,12 +90,18 @@ impl TryFrom<OrderDto> for Order {
 struct PageQuery {
     page: u32,
     size: u32,
-    sort: &'static str,
+    /// As `placedAt,desc`.
+    sort: String,
 }
 
+/// A page of orders.
 #[derive(Clone, Deserialize)]
-struct Page {
-    content: Vec<Order>,
+#[serde(rename_all = "camelCase")]
+pub struct OrderPage {
+    /// The orders of the page.
+    pub content: Vec<Order>,
+    /// How many there are in all.
+    pub total_elements: u64,
 }
 
 impl Orders {
@@ -68,8 +116,41 @@ impl Orders {
     /// # Errors
     /// As any call.
     pub async fn latest(&self, user: &OnBehalf) -> Result<Fetched<Option<Order>>, DownstreamError> {
-        let query = PageQuery { page: 0, size: 1, sort: "placedAt,desc" };
-        let fetched = self.downstream.get(user.context(), &[]).query(&query).as_caller().json::<Page>().await?;
+        let query = PageQuery { page: 0, size: 1, sort: "placedAt,desc".to_owned() };
+        let fetched = self.downstream.get(user.context(), &[]).query(&query).as_caller().json::<OrderPage>().await?;
         Ok(fetched.map(|page| page.content.into_iter().next()))
     }
+
+    /// A page of the caller's orders. The fields of `page.sort` are the service's own names.
+    ///
+    /// # Errors
+    /// As any call.
+    pub async fn page(&self, user: &OnBehalf, page: &PageRequest) -> Result<Fetched<OrderPage>, DownstreamError> {
+        let sort = format!("{},{}", page.sort.field, page.sort.direction.as_str());
+        let query = PageQuery { page: page.page, size: page.size, sort };
+        self.downstream.get(user.context(), &[]).query(&query).as_caller().json().await
+    }
+
+    /// Places an order, once for each key: asked again, the service gives the order that it placed.
+    ///
+    /// # Errors
+    /// [`ORDER_REFUSED`], [`IDEMPOTENCY_KEY_REUSED`], or as any call.
+    pub async fn place(&self, user: &OnBehalf, key: &DerivedKey, lines: &[Line]) -> Result<Order, Problem> {
+        let call = self.downstream.post(user.context(), &[]).as_caller().body_json(&NewOrder { lines });
+        let call = call.header(HeaderName::from_static(IDEMPOTENCY_KEY), key.as_str()).idempotent();
+        call.json::<Order>().await.map(|fetched| fetched.value).map_err(refused)
+    }
+}
+
+/// What the client can do something about is told; the service's own words are not passed on.
+fn refused(error: DownstreamError) -> Problem {
+    let kind = match &error.failure {
+        Failure::Status { status: StatusCode::UNPROCESSABLE_ENTITY, body, .. } => {
+            let refusal = serde_json::from_slice::<Refusal>(body);
+            let reused = refusal.is_ok_and(|refusal| refusal.message.contains("Idempotency-Key"));
+            if reused { &IDEMPOTENCY_KEY_REUSED } else { &ORDER_REFUSED }
+        }
+        _ => return error.into(),
+    };
+    Problem::new(kind).caused_by(error)
 }

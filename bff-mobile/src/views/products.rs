@@ -3,24 +3,28 @@
 use actix_web::{get, web};
 use serde::Serialize;
 use shared_lib::{
-    context::RequestContext,
     pagination::{FromQuery, PageParams, PageRequest, PageResponse, PageSpec, Query, QueryReader, UnknownSort},
     problem::{FieldError, Problem},
 };
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
+    context::Context,
+    fields::{Fields, FieldsParam, Trimmed},
     money::Money,
     openapi::Refusals,
     services::{Services, catalog::Product},
 };
 
 /// The fields are the catalog's own names.
-const PRODUCTS: PageSpec = PageSpec {
+pub(super) const PRODUCTS: PageSpec = PageSpec {
     default_size: 20,
     sorts: &["name,asc", "name,desc", "price,asc", "price,desc", "rating,desc"],
     unknown_sort: UnknownSort::Refuse,
 };
+
+/// What can be asked for by `fields`.
+pub(super) const FIELDS: &[&str] = &["id", "name", "price", "img"];
 
 /// The longest id of a category, in bytes.
 const MAX_CATEGORY_BYTES: usize = 64;
@@ -29,6 +33,7 @@ const MAX_CATEGORY_BYTES: usize = 64;
 pub struct ProductsParams {
     page: PageRequest,
     category: Option<String>,
+    fields: Fields,
 }
 
 /// What narrows the list down.
@@ -44,16 +49,22 @@ pub struct ProductFilters {
 impl FromQuery for ProductsParams {
     fn from_query(query: &mut QueryReader<'_>) -> Self {
         let page = query.page(&PRODUCTS);
-        let category = query.text("category");
-        let wrong = category.as_ref().is_some_and(|id| {
-            let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-            id.is_empty() || id.len() > MAX_CATEGORY_BYTES || !id.bytes().all(plain)
-        });
-        if wrong {
-            query.reject(FieldError::query("category", "must be the id of a category"));
-        }
-        Self { page, category }
+        let category = category(query);
+        Self { page, category, fields: Fields::read(query, FIELDS) }
     }
+}
+
+/// Reads `category`.
+pub(super) fn category(query: &mut QueryReader<'_>) -> Option<String> {
+    let category = query.text("category");
+    let wrong = category.as_ref().is_some_and(|id| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        id.is_empty() || id.len() > MAX_CATEGORY_BYTES || !id.bytes().all(plain)
+    });
+    if wrong {
+        query.reject(FieldError::query("category", "must be the id of a category"));
+    }
+    category
 }
 
 /// A product, as a row.
@@ -80,16 +91,16 @@ impl From<Product> for ProductItem {
 /// Accepted orders: `name,asc` (the default), `name,desc`, `price,asc`, `price,desc`, `rating,desc`.
 #[utoipa::path(
     tag = "products",
-    params(PageParams, ProductFilters),
+    params(PageParams, ProductFilters, FieldsParam),
     responses((status = 200, description = "A page of products", body = PageResponse<ProductItem>), Refusals)
 )]
 #[get("/products")]
 pub async fn list_products(
-    context: RequestContext,
+    context: Context,
     services: web::Data<Services>,
     Query(params): Query<ProductsParams>,
-) -> Result<web::Json<PageResponse<ProductItem>>, Problem> {
+) -> Result<web::Json<PageResponse<Trimmed<ProductItem>>>, Problem> {
     let list = services.catalog.products(&context, &params.page, params.category.as_deref()).await?.value;
-    let items = list.items.into_iter().map(ProductItem::from).collect();
+    let items = list.items.into_iter().map(|product| params.fields.trim(ProductItem::from(product))).collect();
     Ok(web::Json(PageResponse::new(items, &params.page, list.total)))
 }

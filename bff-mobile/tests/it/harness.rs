@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use actix_web::http::Method;
+use awc::ClientRequest;
 use bff_mobile::{BffMobile, settings::MobileSettings};
 use sandbox::{Sandbox, chaos::Rule, provider::JwtBuilder};
 use serde_json::Value;
@@ -12,10 +14,18 @@ use shared_lib::{
 };
 
 /// Every scope that a route asks for.
-pub const ALL_SCOPES: [&str; 4] = ["accounts:read", "catalog:read", "notifications:read", "orders:read"];
+pub const ALL_SCOPES: [&str; 7] = [
+    "accounts:read",
+    "catalog:read",
+    "devices:write",
+    "notifications:read",
+    "notifications:write",
+    "orders:read",
+    "orders:write",
+];
 
 /// Every service that a screen asks.
-pub const SERVICES: [&str; 6] = ["accounts", "catalog", "notifications", "orders", "promotions", "users"];
+pub const SERVICES: [&str; 7] = ["accounts", "catalog", "devices", "notifications", "orders", "promotions", "users"];
 
 /// How long tokens live here.
 const LIFETIME: Duration = Duration::from_secs(300);
@@ -50,6 +60,12 @@ impl Stage {
     /// Asks with this access token.
     pub async fn get_with(&self, path: &str, token: &str) -> Received {
         receive(self.service.client().get(self.service.url(path)).bearer_auth(token).send()).await
+    }
+
+    /// Asks as alice's app by another method.
+    pub fn request(&self, method: Method, path: &str) -> ClientRequest {
+        let url = self.service.url(path);
+        self.service.client().request(method, url).bearer_auth(self.token("alice"))
     }
 
     /// An access token of the app for this user, with all scopes.

@@ -2,8 +2,12 @@
 
 mod access_tokens;
 mod contract;
+mod devices;
 mod harness;
 mod home;
+mod notifications;
+mod orders;
+mod product_feed;
 mod products;
 mod provider_away;
 mod settings;
