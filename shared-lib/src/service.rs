@@ -2,6 +2,8 @@
 //!
 //! Each BFF implements [`Bff`] and its `main` is one line: [`main`]`::<BffWeb>()`.
 
+mod admin;
+mod breaker_watch;
 mod cli;
 mod launch;
 

@@ -88,7 +88,7 @@ fn run<B: Bff>(cli: Cli<B::Command>) -> anyhow::Result<()> {
 async fn serve<B: Bff>(settings: Arc<B::Settings>) -> anyhow::Result<()> {
     let identity = ServiceIdentity { name: B::NAME, version: B::VERSION };
     let telemetry = telemetry::init(settings.telemetry(), identity).context("telemetry")?;
-    let running = launch::<B>(Arc::clone(&settings), Clock::system()).await?;
+    let running = launch::<B>(Arc::clone(&settings), Clock::system(), Some(telemetry.clone())).await?;
     tracing::info!(public = %running.public, management = %running.management, "{} {} is ready", B::NAME, B::VERSION);
     let signal = termination().await.context("signals")?;
     tracing::info!(signal, "draining");

@@ -6,7 +6,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use actix_web::{App, HttpServer, dev::ServerHandle};
 use tracing_actix_web::TracingLogger;
 
-use super::{Bff, ServiceSettings, Start};
+use super::{Bff, ServiceSettings, Start, admin::Admin, breaker_watch::BreakerWatch};
 use crate::{
     clock::Clock,
     downstream::{Registry, RegistryError},
@@ -16,6 +16,7 @@ use crate::{
     },
     settings::{Environment, Settings},
     telemetry::{
+        TelemetryGuard,
         access_log::AccessLog,
         metrics::{self, MetricsError},
         request_id::TrustedCallers,
@@ -53,13 +54,18 @@ pub struct Running {
     public_handle: ServerHandle,
     management_handle: ServerHandle,
     drain_delay: Duration,
+    _breaker_watch: BreakerWatch,
 }
 
-/// Starts a BFF within the present actix system.
+/// Starts a BFF within the present actix system. With `telemetry`, operators can set the log level.
 ///
 /// # Errors
 /// [`StartError`]. A downstream that is away is none.
-pub async fn launch<B: Bff>(settings: Arc<B::Settings>, clock: Clock) -> Result<Running, StartError> {
+pub async fn launch<B: Bff>(
+    settings: Arc<B::Settings>,
+    clock: Clock,
+    telemetry: Option<TelemetryGuard>,
+) -> Result<Running, StartError> {
     metrics::install()?;
     let (server, management) = (settings.server(), settings.management());
     let part = |section| Part { service: B::NAME, section, prefix: B::Settings::PREFIX };
@@ -81,6 +87,7 @@ pub async fn launch<B: Bff>(settings: Arc<B::Settings>, clock: Clock) -> Result<
         let mut info: Vec<InfoSource> = downstreams_info(&registry);
         info.extend(B::info(&state));
         let admin_state = state.clone();
+        let admin = Admin { registry: registry.clone(), telemetry };
         serve_management(
             management_listener,
             Management {
@@ -90,7 +97,10 @@ pub async fn launch<B: Bff>(settings: Arc<B::Settings>, clock: Clock) -> Result<
                 readiness: readiness.clone(),
                 info,
                 operator_token: management.operator_token.clone(),
-                admin: Arc::new(move |config| B::admin(&admin_state, config)),
+                admin: Arc::new(move |config| {
+                    admin.configure(config);
+                    B::admin(&admin_state, config);
+                }),
             },
         )?
     };
@@ -125,6 +135,7 @@ pub async fn launch<B: Bff>(settings: Arc<B::Settings>, clock: Clock) -> Result<
         public_handle: public_server.handle(),
         management_handle: management_server.handle(),
         drain_delay: server.drain_delay(),
+        _breaker_watch: BreakerWatch::start(registry),
     };
     actix_web::rt::spawn(public_server);
     actix_web::rt::spawn(management_server);

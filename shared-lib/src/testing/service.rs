@@ -55,7 +55,7 @@ impl TestService {
     pub async fn try_start<B: Bff>(settings: B::Settings, clock: Clock) -> Result<Self, StartError> {
         let fixed = settings.server().port != 0 || settings.management().port != 0;
         assert!(!fixed, "a test sets [server] port and [management] port to 0");
-        let running = launch::<B>(Arc::new(settings), clock).await?;
+        let running = launch::<B>(Arc::new(settings), clock, None).await?;
         Ok(Self {
             public: format!("http://{}", running.public),
             management: format!("http://{}", running.management),
