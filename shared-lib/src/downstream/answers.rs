@@ -17,7 +17,7 @@ use super::{
     fetched::{Fetched, Freshness},
     wire::parse,
 };
-use crate::context::RequestContext;
+use crate::{context::RequestContext, telemetry::request_id::RequestId};
 
 impl Call {
     /// From the cache, from a call that is under way, or from a call of its own.
@@ -43,7 +43,9 @@ impl Call {
     fn revalidate<T: Readable>(mut self, key: CallKey, entry: Arc<Entry>) {
         // Its time is its own: the request that noticed will have been answered.
         let budget = RequestBudget::starting_now(self.downstream.shared.settings.timeout());
-        self.context = RequestContext::background(budget);
+        // The caller stays, so that the answer can be forgotten with everything else of theirs.
+        let caller = self.context.caller().cloned();
+        self.context = RequestContext::new(budget, RequestId::fresh(), caller, None, opentelemetry::Context::new());
         actix_web::rt::spawn(async move {
             let service = Arc::clone(&self.downstream.shared.name);
             if let Err(failure) = self.joined::<T>(key, Some(entry)).await {
@@ -113,6 +115,9 @@ impl Call {
             digest.update((part.len() as u64).to_le_bytes());
             digest.update(part);
         };
+        if let Some(caller) = self.context.caller() {
+            add(&self.downstream.shared.cache.epoch(&caller.subject).to_le_bytes());
+        }
         add(type_name::<T>().as_bytes());
         add(self.method.as_str().as_bytes());
         add(self.url.as_str().as_bytes());

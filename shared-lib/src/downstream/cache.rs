@@ -15,7 +15,11 @@
 
 use std::{
     any::Any,
-    sync::Arc,
+    hash::{BuildHasher, RandomState},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -96,6 +100,27 @@ pub(super) struct ResponseCache {
     entries: Cache<CallKey, Arc<Entry>>,
     settings: CacheSettings,
     clock: Clock,
+    epochs: Arc<Epochs>,
+}
+
+/// How often subjects were forgotten, in a fixed number of counters: subjects that share one forget each other's answers
+/// too, which costs a call and no more.
+#[derive(Debug)]
+struct Epochs {
+    counters: [AtomicU64; 256],
+    hasher: RandomState,
+}
+
+impl Default for Epochs {
+    fn default() -> Self {
+        Self { counters: [const { AtomicU64::new(0) }; 256], hasher: RandomState::new() }
+    }
+}
+
+impl Epochs {
+    fn of(&self, subject: &str) -> &AtomicU64 {
+        &self.counters[(self.hasher.hash_one(subject) % 256) as usize]
+    }
 }
 
 /// What an entry costs beside its body: key, bookkeeping, and the parsed value's overhead.
@@ -111,7 +136,7 @@ impl ResponseCache {
             .time_to_live(Duration::from_millis(life.max(1)))
             .support_invalidation_closures()
             .build();
-        Self { entries, settings: settings.clone(), clock }
+        Self { entries, settings: settings.clone(), clock, epochs: Arc::default() }
     }
 
     pub(super) fn look(&self, key: &CallKey) -> Look {
@@ -162,8 +187,22 @@ impl ResponseCache {
         self.entries.insert(key, Arc::new(renewed));
     }
 
-    /// Forgets everything that was fetched for this subject. It holds for every look-up from now on.
+    /// Part of the key of everything that is fetched for this subject; another one after each
+    /// [`forget_subject`](Self::forget_subject).
+    pub(super) fn epoch(&self, subject: &str) -> u64 {
+        self.epochs.of(subject).load(Ordering::Acquire)
+    }
+
+    /// How many answers there are, and the bytes that they take.
+    pub(super) fn size(&self) -> (u64, u64) {
+        (self.entries.entry_count(), self.entries.weighted_size())
+    }
+
+    /// Forgets everything that was fetched for this subject, and what is on its way: calls that begin from now on share
+    /// nothing with calls that began before.
     pub(super) fn forget_subject(&self, subject: &str) {
+        // This is what forgets; the rest gives the memory back early.
+        self.epochs.of(subject).fetch_add(1, Ordering::AcqRel);
         let subject: Arc<str> = Arc::from(subject);
         let theirs = move |_: &CallKey, entry: &Arc<Entry>| entry.subject.as_ref() == Some(&subject);
         if let Err(error) = self.entries.invalidate_entries_if(theirs) {

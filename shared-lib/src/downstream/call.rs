@@ -13,6 +13,7 @@ use url::Url;
 use super::{
     error::{DownstreamError, Failure},
     fetched::Fetched,
+    layers::Described,
     registry::Downstream,
 };
 use crate::{context::RequestContext, settings::Secret};
@@ -66,6 +67,11 @@ impl Call {
             headers.insert(ACCEPT_LANGUAGE, locale);
         }
         let idempotent = method.is_idempotent();
+        // A connector without TLS takes an https address as cleartext HTTP/2, which must never happen to one that was
+        // meant to be secret.
+        let unprotected = url.scheme() == "https" && downstream.shared.tls.is_none();
+        let broken =
+            unprotected.then(|| Failure::Request(Described::new(&"an https address at a downstream without TLS")));
         Self {
             downstream,
             context,
@@ -76,7 +82,7 @@ impl Call {
             idempotent,
             balanced: false,
             cached: false,
-            broken: None,
+            broken,
         }
     }
 

@@ -4,9 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use actix_service::ServiceExt;
 use awc::{Client, Connector};
-use rustls::{ClientConfig, RootCertStore};
 
-use super::settings::DownstreamSettings;
+use super::{settings::DownstreamSettings, tls::Tls};
 
 /// How connections of a downstream are made; follows from its addresses and `h2c`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +29,7 @@ impl Transport {
 }
 
 /// Builds the client. Redirects are not followed: an answer that points elsewhere is not the downstream's answer.
-pub(super) fn build(settings: &DownstreamSettings, tls: &Arc<ClientConfig>) -> Client {
+pub(super) fn build(settings: &DownstreamSettings, tls: Option<&Tls>) -> Client {
     let tcp = actix_tls::connect::Connector::default().service().map(|connection| {
         // Nagle's algorithm holds small frames back for as long as the peer delays its acknowledgement.
         if let Err(error) = connection.io_ref().set_nodelay(true) {
@@ -47,24 +46,9 @@ pub(super) fn build(settings: &DownstreamSettings, tls: &Arc<ClientConfig>) -> C
         .conn_lifetime(Duration::from_millis(settings.max_lifetime_ms));
     // Without a TLS configuration the connector speaks cleartext HTTP/2 to https addresses, which is how h2c is asked
     // for; a downstream with https addresses therefore always gets one.
-    let connector = match Transport::of(settings) {
-        Transport::Tls => connector.rustls_0_23(Arc::clone(tls)),
-        Transport::Http1 | Transport::H2c => connector,
+    let connector = match tls {
+        Some(tls) => connector.rustls_0_23(Arc::clone(&tls.http)),
+        None => connector,
     };
     Client::builder().connector(connector).disable_redirects().disable_timeout().no_default_headers().finish()
-}
-
-/// TLS with the roots that Mozilla trusts.
-///
-/// # Errors
-/// When the cryptography provider does not support the protocol versions.
-pub(super) fn tls_config() -> Result<Arc<ClientConfig>, rustls::Error> {
-    let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
 }

@@ -110,10 +110,10 @@ impl Flights {
         self.flights.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many calls are under way.
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.lock().len()
+    /// How many calls are under way, and how many callers wait for them.
+    pub(super) fn count(&self) -> (usize, usize) {
+        let flights = self.lock();
+        (flights.len(), flights.values().map(|flight| flight.waiting).sum())
     }
 }
 
@@ -200,7 +200,7 @@ mod tests {
         assert_eq!(answers.len(), 1_000);
         assert!(answers.into_iter().all(|answer| *value(answer) == 42));
         assert_eq!(calls.load(Ordering::Relaxed), 1);
-        assert_eq!(flights.len(), 0);
+        assert_eq!(flights.count(), (0, 0));
     }
 
     #[actix_web::test]
@@ -246,7 +246,7 @@ mod tests {
         drop(caller);
         // Ends only if the task was really dropped.
         dropped.notified().await;
-        assert_eq!(flights.len(), 0);
+        assert_eq!(flights.count(), (0, 0));
     }
 
     #[actix_web::test]

@@ -100,6 +100,26 @@ impl Failure {
         }
     }
 
+    /// Whether it is certain that the service has not seen the call.
+    #[must_use]
+    pub fn was_never_sent(&self) -> bool {
+        match self {
+            Self::Connect(_)
+            | Self::BreakerOpen { .. }
+            | Self::BulkheadFull
+            | Self::NoInstance
+            | Self::BudgetExhausted
+            | Self::Request(_) => true,
+            Self::Broken(_)
+            | Self::TimedOut(_)
+            | Self::Status { .. }
+            | Self::Grpc(_)
+            | Self::TooLarge(_)
+            | Self::ContentType
+            | Self::Malformed { .. } => false,
+        }
+    }
+
     /// What the failure tells the circuit breaker: whether the downstream is well.
     #[must_use]
     pub fn outcome(&self) -> Outcome {

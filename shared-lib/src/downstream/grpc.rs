@@ -5,7 +5,7 @@
 use std::{cell::RefCell, collections::HashMap, future::Future, rc::Rc, sync::Arc, time::Duration};
 
 use tonic::{
-    Request, Response, Status,
+    ConnectError, Request, Response, Status, TimeoutExpired,
     metadata::MetadataValue,
     transport::{Channel, Endpoint},
 };
@@ -42,8 +42,12 @@ impl GrpcDownstream {
             return Ok(channel.clone());
         }
         let settings = &self.downstream.shared.settings;
-        let channel = Endpoint::from_shared(instance.to_owned())
-            .map_err(|error| Failure::Request(Arc::new(error)))?
+        let mut endpoint =
+            Endpoint::from_shared(instance.to_owned()).map_err(|error| Failure::Request(Arc::new(error)))?;
+        if let Some(tls) = &self.downstream.shared.tls {
+            endpoint = endpoint.tls_config(tls.grpc.clone()).map_err(|error| Failure::Request(Arc::new(error)))?;
+        }
+        let channel = endpoint
             .connect_timeout(Duration::from_millis(settings.connect_timeout_ms))
             .tcp_nodelay(true)
             .http2_keep_alive_interval(Duration::from_secs(20))
@@ -88,8 +92,9 @@ impl GrpcDownstream {
         let value = layers
             .run(|attempt| async move {
                 let request = self.request(context, &attempt, message.clone())?;
-                let answer =
-                    send(self.channel(&attempt.instance)?, request).await.map_err(|status| from_status(&status))?;
+                let answer = send(self.channel(&attempt.instance)?, request)
+                    .await
+                    .map_err(|status| from_status(&status, attempt.timeout))?;
                 Ok((answer.into_inner(), OK))
             })
             .await
@@ -119,10 +124,24 @@ const MAX_CHANNELS: usize = 64;
 /// The gRPC status OK, as the semantic conventions record it.
 const OK: u16 = 0;
 
-/// A status that tonic made because the connection failed carries the cause as its source.
-fn from_status(status: &Status) -> Failure {
-    if status.code() == tonic::Code::Unavailable && std::error::Error::source(status).is_some() {
-        return Failure::Connect(Described::new(&status.message()));
+/// What a status means. Those that tonic itself made carry a cause: the end of its own clock (which it calls cancelled),
+/// no connection, or a connection that broke. Those that the service sent carry none.
+fn from_status(status: &Status, timeout: Duration) -> Failure {
+    let cause = std::error::Error::source(status);
+    let caused_by = |is: fn(&(dyn std::error::Error + 'static)) -> bool| {
+        std::iter::successors(cause, |cause| cause.source()).any(is)
+    };
+    match status.code() {
+        // The service was told the same time, so it may notice first.
+        tonic::Code::DeadlineExceeded => Failure::TimedOut(timeout),
+        _ if caused_by(<dyn std::error::Error>::is::<TimeoutExpired>) => Failure::TimedOut(timeout),
+        code if cause.is_none() => Failure::Grpc(code),
+        _ if caused_by(<dyn std::error::Error>::is::<ConnectError>) => {
+            Failure::Connect(Described::new(&status.message()))
+        }
+        tonic::Code::Unavailable | tonic::Code::Unknown | tonic::Code::Internal | tonic::Code::Cancelled => {
+            Failure::Broken(Described::new(&status.message()))
+        }
+        code => Failure::Grpc(code),
     }
-    Failure::Grpc(status.code())
 }

@@ -96,9 +96,12 @@ fn at(url: &Url, address: SocketAddr) -> Option<Arc<str>> {
 }
 
 /// How names become addresses.
-pub(super) trait Resolve {
+pub trait Resolve {
     /// Every address of the name.
-    async fn resolve(&self, name: &str, port: u16) -> io::Result<Vec<SocketAddr>>;
+    ///
+    /// # Errors
+    /// When the name service is away, or does not know the name.
+    fn resolve(&self, name: &str, port: u16) -> impl Future<Output = io::Result<Vec<SocketAddr>>>;
 }
 
 /// The system's resolver.

@@ -37,7 +37,6 @@ impl Layers<'_> {
         F: Future<Output = Result<(T, u16), Failure>>,
     {
         let shared = self.shared;
-        shared.retry_budget.deposit();
         let (mut attempt, mut tried) = (0, None);
         loop {
             let failure = match self.attempt(attempt, &mut tried, &exchange).await {
@@ -54,7 +53,8 @@ impl Layers<'_> {
     }
 
     fn retry_delay(&self, attempt: u32, failure: &Failure) -> Option<Duration> {
-        if !self.idempotent || !failure.is_transient() {
+        // What was never sent can be sent, whatever it does (RFC 9110 section 9.2.2).
+        if !failure.is_transient() || !(self.idempotent || failure.was_never_sent()) {
             return None;
         }
         let remaining = self.context.budget().remaining()?;
@@ -93,10 +93,15 @@ impl Layers<'_> {
             .breaker
             .try_acquire()
             .map_err(|rejected| Failure::BreakerOpen { retry_after: rejected.retry_after })?;
+        let lease = shared.instances.pick(tried.as_deref()).ok_or(Failure::NoInstance)?;
         budget.try_spend_attempt().map_err(|_| Failure::BudgetExhausted)?;
         let timeout = budget.sub_deadline(shared.settings.timeout()).ok_or(Failure::BudgetExhausted)?;
+        // Only what goes on the wire pays for retries: calls that the breaker refuses would save up for a storm.
+        if number == 0 {
+            shared.retry_budget.deposit();
+        }
+        shared.wire_attempts.add();
 
-        let lease = shared.instances.pick(tried.as_deref()).ok_or(Failure::NoInstance)?;
         let instance = lease.address().to_owned();
         *tried = Some(instance.clone());
         let parent = self.context.trace();

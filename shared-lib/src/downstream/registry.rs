@@ -4,7 +4,6 @@ use std::{collections::BTreeMap, rc::Rc, sync::Arc, time::Duration};
 
 use actix_web::http::Method;
 use awc::Client;
-use rustls::ClientConfig;
 use tokio::sync::Semaphore;
 use url::Url;
 
@@ -14,10 +13,12 @@ use super::{
     call::Call,
     client::{self, Transport},
     coalesce::Flights,
-    instances::{self, Instances},
+    instances::{self, Instances, Resolve},
+    load::{Load, WireAttempts},
     observe::Observer,
     retry::{RetryBudget, RetryPolicy},
     settings::{DownstreamSettings, DownstreamsSettings},
+    tls::{Tls, TlsError},
 };
 use crate::{
     circuit_breaker::{CircuitBreaker, Snapshot},
@@ -28,9 +29,15 @@ use crate::{
 /// Why the registry could not be built, or a downstream not be had from it.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
-    /// TLS could not be configured.
-    #[error("TLS cannot be configured")]
-    Tls(#[from] rustls::Error),
+    /// TLS to a downstream could not be set up.
+    #[error("[downstreams.{downstream}.tls]")]
+    Tls {
+        /// The downstream's name.
+        downstream: String,
+        /// What is wrong.
+        #[source]
+        source: TlsError,
+    },
     /// The program asks for a downstream that the configuration does not have.
     #[error("the configuration has no [downstreams.{0}]")]
     Unknown(String),
@@ -43,12 +50,15 @@ pub(super) struct Shared {
     pub(super) settings: DownstreamSettings,
     pub(super) instances: Arc<Instances>,
     pub(super) transport: Transport,
+    /// Where `transport` is TLS.
+    pub(super) tls: Option<Tls>,
     pub(super) breaker: CircuitBreaker,
     pub(super) bulkhead: Semaphore,
     pub(super) flights: Arc<Flights>,
     pub(super) cache: ResponseCache,
     pub(super) retry_policy: RetryPolicy,
     pub(super) retry_budget: RetryBudget,
+    pub(super) wire_attempts: WireAttempts,
     pub(super) observer: Observer,
     pub(super) clock: Clock,
 }
@@ -57,7 +67,6 @@ pub(super) struct Shared {
 #[derive(Debug, Clone)]
 pub struct Registry {
     downstreams: Arc<BTreeMap<String, Arc<Shared>>>,
-    tls: Arc<ClientConfig>,
 }
 
 impl Registry {
@@ -67,16 +76,18 @@ impl Registry {
     /// # Errors
     /// [`RegistryError::Tls`].
     pub fn new(settings: &DownstreamsSettings, clock: &Clock) -> Result<Self, RegistryError> {
-        let downstreams =
-            settings.iter().map(|(name, settings)| (name.clone(), Arc::new(shared(name, settings, clock))));
-        Ok(Self { downstreams: Arc::new(downstreams.collect()), tls: client::tls_config()? })
+        let downstreams: Result<_, RegistryError> = settings
+            .iter()
+            .map(|(name, settings)| Ok((name.clone(), Arc::new(shared(name, settings, clock)?))))
+            .collect();
+        Ok(Self { downstreams: Arc::new(downstreams?) })
     }
 
     /// The downstreams for the worker that calls this.
     #[must_use]
     pub fn for_worker(&self) -> Downstreams {
         let worker = self.downstreams.iter().map(|(name, shared)| {
-            let client = client::build(&shared.settings, &self.tls);
+            let client = client::build(&shared.settings, shared.tls.as_ref());
             (name.clone(), Downstream { shared: Arc::clone(shared), client })
         });
         Downstreams(Rc::new(worker.collect()))
@@ -103,6 +114,26 @@ impl Registry {
         }
     }
 
+    /// Resolves the names once, for those who do not want to wait for [`keep_resolving`](Self::keep_resolving).
+    /// Downstreams whose names do not resolve keep their instances.
+    ///
+    /// # Errors
+    /// The first failure of `resolver`, after all were tried.
+    pub async fn resolve_now(&self, resolver: &impl Resolve) -> std::io::Result<()> {
+        let mut outcome = Ok(());
+        for shared in self.downstreams.values().filter(|shared| shared.instances.is_discovered()) {
+            let resolved = shared.instances.refresh(resolver).await;
+            outcome = outcome.and(resolved);
+        }
+        outcome
+    }
+
+    /// What each downstream takes of this process at the moment.
+    #[must_use]
+    pub fn loads(&self) -> BTreeMap<String, Load> {
+        self.downstreams.iter().map(|(name, shared)| (name.clone(), Load::of(shared))).collect()
+    }
+
     /// The state of the instances, by downstream.
     #[must_use]
     pub fn balancers(&self) -> BTreeMap<String, BalancerSnapshot> {
@@ -122,21 +153,30 @@ impl Registry {
     }
 }
 
-fn shared(name: &str, settings: &DownstreamSettings, clock: &Clock) -> Shared {
-    Shared {
+fn shared(name: &str, settings: &DownstreamSettings, clock: &Clock) -> Result<Shared, RegistryError> {
+    let transport = Transport::of(settings);
+    let tls = match transport {
+        Transport::Tls => Some(
+            Tls::load(&settings.tls).map_err(|source| RegistryError::Tls { downstream: name.to_owned(), source })?,
+        ),
+        Transport::Http1 | Transport::H2c => None,
+    };
+    Ok(Shared {
         name: Arc::from(name),
         instances: Arc::new(Instances::new(name, settings, clock.clone())),
-        transport: Transport::of(settings),
+        transport,
+        tls,
         breaker: CircuitBreaker::new(name, settings.circuit_breaker.clone(), clock.clone()),
         bulkhead: Semaphore::new(settings.max_concurrent),
         flights: Arc::new(Flights::default()),
         cache: ResponseCache::new(&settings.cache, clock.clone()),
         retry_policy: RetryPolicy::new(&settings.retry),
         retry_budget: RetryBudget::new(&settings.retry, clock.clone()),
+        wire_attempts: WireAttempts::default(),
         observer: Observer::new(name),
         clock: clock.clone(),
         settings: settings.clone(),
-    }
+    })
 }
 
 /// The downstreams of one worker. Cheap to clone; stays on its thread.

@@ -3,8 +3,9 @@
 //! A retry hides a passing fault: a connection that the peer had just closed, an instance that is being replaced. It also
 //! multiplies load exactly when a service can bear it least. So a retry has to pass every one of these, in this order:
 //!
-//! 1. **The caller says that the call is idempotent** (RFC 9110 section 9.2.2, or an idempotency key goes with it), and
-//!    that the failure is of the passing kind. A refusal by our own circuit breaker is not: nothing was sent.
+//! 1. **The failure is of the passing kind, and the caller says that the call is idempotent** (RFC 9110 section 9.2.2, or
+//!    an idempotency key goes with it). Where no connection came about, nothing was sent, and any call may go to another
+//!    instance. A refusal by our own circuit breaker does not pass in a moment.
 //! 2. **The policy has an attempt left** ([`RetryPolicy::next_delay`]).
 //! 3. **The wait ends before the deadline.** A wait that does not is not begun; the caller learns of the failure at once.
 //! 4. **The retry budget has a token** ([`RetryBudget::try_withdraw`]). It is asked last, because asking spends.

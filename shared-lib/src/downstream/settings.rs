@@ -6,7 +6,9 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::Deserialize;
 use url::Url;
 
-use super::{balance::BalanceSettings, cache::CacheSettings, instances::Discover, retry::RetrySettings};
+use super::{
+    balance::BalanceSettings, cache::CacheSettings, instances::Discover, retry::RetrySettings, tls::TlsSettings,
+};
 use crate::{
     circuit_breaker::CircuitBreakerSettings,
     settings::{Findings, StringList},
@@ -34,6 +36,9 @@ pub struct DownstreamSettings {
     /// negotiate it.
     #[serde(default)]
     pub h2c: bool,
+    /// Whom we believe over TLS, and how we show who we are.
+    #[serde(default)]
+    pub tls: TlsSettings,
     /// The longest an attempt may take, from the connection to the last byte of the body, in milliseconds.
     #[serde(default = "defaults::timeout_ms")]
     pub timeout_ms: u64,
@@ -117,6 +122,7 @@ impl DownstreamSettings {
             dns_refresh_ms: defaults::dns_refresh_ms(),
             balance: BalanceSettings::default(),
             h2c: false,
+            tls: TlsSettings::default(),
             timeout_ms: defaults::timeout_ms(),
             connect_timeout_ms: defaults::connect_timeout_ms(),
             max_connections: defaults::max_connections(),
@@ -174,6 +180,11 @@ impl DownstreamSettings {
             format!("{path}.h2c"),
             "is for http addresses; over TLS it is negotiated",
         );
+        if cleartext {
+            findings.require(self.tls.is_empty(), format!("{path}.tls"), "is for https addresses");
+        } else {
+            self.tls.audit(&format!("{path}.tls"), findings);
+        }
         for (name, value) in [
             ("timeout_ms", self.timeout_ms),
             ("connect_timeout_ms", self.connect_timeout_ms),

@@ -3,10 +3,12 @@
 use std::{borrow::Cow, sync::Arc};
 
 use actix_web::http::{
-    StatusCode,
-    header::{CONTENT_TYPE, HOST, HeaderValue, IF_NONE_MATCH, RETRY_AFTER},
+    Method, StatusCode,
+    header::{
+        CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, IF_NONE_MATCH, RETRY_AFTER,
+    },
 };
-use awc::error::{PayloadError, SendRequestError};
+use awc::error::{ConnectError, PayloadError, SendRequestError};
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 use serde::de::DeserializeOwned;
@@ -67,6 +69,9 @@ impl Call {
         let status = response.status();
         let body = read_body(&mut response, shared.settings.max_body_bytes).await?;
         let headers = response.headers().clone();
+        if self.method != Method::HEAD && is_cut_short(status, &headers, &body) {
+            return Err(Failure::Broken(Described::new(&"the connection ended before the body did")));
+        }
         if status.is_success() || status == StatusCode::NOT_MODIFIED {
             return Ok(Answer { status, headers, body });
         }
@@ -119,6 +124,17 @@ where
     Ok(body.freeze())
 }
 
+/// Whether fewer bytes came than `Content-Length` says (RFC 9110 section 8.6). The client takes the end of the connection
+/// for the end of any body, so nobody else notices. A coded body is checked by its decoder, and its length is not that
+/// of what comes out.
+fn is_cut_short(status: StatusCode, headers: &HeaderMap, body: &Bytes) -> bool {
+    if status == StatusCode::NOT_MODIFIED || headers.contains_key(CONTENT_ENCODING) {
+        return false;
+    }
+    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    length.and_then(|length| length.parse::<usize>().ok()).is_some_and(|length| body.len() < length)
+}
+
 /// Reads a JSON body.
 pub(super) fn parse<T: DeserializeOwned>(answer: &Answer) -> Result<T, Failure> {
     let content_type = answer.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
@@ -135,6 +151,8 @@ pub(super) fn parse<T: DeserializeOwned>(answer: &Answer) -> Result<T, Failure> 
 fn from_send_error(error: &SendRequestError) -> Failure {
     let described = Described::new(error);
     match error {
+        // So awc calls a connection that ends before an answer; the request may have been sent.
+        SendRequestError::Connect(ConnectError::Disconnected) => Failure::Broken(described),
         SendRequestError::Connect(_) => Failure::Connect(described),
         SendRequestError::Url(_) | SendRequestError::Http(_) | SendRequestError::TunnelNotSupported => {
             Failure::Request(described)

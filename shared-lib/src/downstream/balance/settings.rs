@@ -22,7 +22,8 @@ pub struct BalanceSettings {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "snake_case")]
 pub struct OutlierSettings {
-    /// Failures in a row that eject, at most 1,000; 0 turns this criterion off (default 5).
+    /// Failures in a row that eject, at most 1,000; 0 turns this criterion off (default 3). Few enough that one dead instance
+    /// of two is out before the downstream's circuit breaker, which judges ten calls, has to take half of them for failed.
     pub consecutive_failures: u32,
     /// How often success rates are compared, 1,000 to 600,000 (default 10,000).
     pub interval_ms: u64,
@@ -58,7 +59,7 @@ impl Default for BalanceSettings {
 impl Default for OutlierSettings {
     fn default() -> Self {
         Self {
-            consecutive_failures: 5,
+            consecutive_failures: 3,
             interval_ms: 10_000,
             success_rate_request_volume: 20,
             success_rate_stdev_factor: 1.9,

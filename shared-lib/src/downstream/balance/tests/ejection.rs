@@ -7,9 +7,11 @@ use crate::circuit_breaker::Outcome;
 use crate::clock::ManualClock;
 use crate::downstream::balance::{BalanceSettings, Balancer, Lease};
 
-/// No slow start, so that what is seen is ejection.
+/// No slow start, so that what is seen is ejection, and five failures in a row for one.
 fn settings() -> BalanceSettings {
-    BalanceSettings { slow_start_ms: 0, ..BalanceSettings::default() }
+    let mut settings = BalanceSettings { slow_start_ms: 0, ..BalanceSettings::default() };
+    settings.outlier.consecutive_failures = 5;
+    settings
 }
 
 /// Picks until it is `address`; the others are given up.
@@ -73,7 +75,7 @@ fn the_ejection_doubles_up_to_its_cap_and_calm_intervals_take_it_back() {
 #[test]
 fn an_instance_that_comes_back_starts_slowly() {
     let (balancer, hand) = balancer(&BalanceSettings::default(), &["a", "b", "c"]);
-    fail(&balancer, "a", 5);
+    fail(&balancer, "a", 3);
     end_ejection(&balancer, &hand, "a");
     assert_eq!(instance(&balancer, "a").slow_start_percent, 10.0);
 }
