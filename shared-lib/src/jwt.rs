@@ -22,6 +22,7 @@ mod access_token;
 mod algorithm;
 mod claims;
 mod compact;
+pub mod dpop;
 mod error;
 mod id_token;
 mod jwk;
