@@ -7,14 +7,16 @@
 //! 2. response headers ([`ResponseHeaders`]): security headers and the request id are on every answer, errors included.
 //! 3. problems ([`RenderProblems`](crate::problem::RenderProblems)): inside the trace, because it logs; outside
 //!    everything that can fail.
-//! 4. the limit on concurrent requests ([`AdaptiveLimit`]): before any work is done for a request that is one too many.
-//! 5. what a BFF adds of its own, such as its session.
-//! 6. the gate ([`RouteTable::into_scope`]): looks the route's policy up, asks the BFF's [`Guard`] who is calling and
+//! 4. the limit on the size of a request's head.
+//! 5. the limit on concurrent requests ([`AdaptiveLimit`]): before any work is done for a request that is one too many.
+//! 6. what a BFF adds of its own, such as its session.
+//! 7. the gate ([`RouteTable::into_scope`]): looks the route's policy up, asks the BFF's [`Guard`] who is calling and
 //!    whether that is allowed, and makes the request's context. A route without a policy does not exist.
-//! 7. the handler.
+//! 8. the handler.
 
 pub mod adaptive_limit;
 mod gate;
+mod head_limit;
 mod headers;
 mod listener;
 mod management;
@@ -25,6 +27,7 @@ mod routes;
 
 pub use adaptive_limit::AdaptiveLimit;
 pub use gate::{Admission, Guard};
+pub(crate) use head_limit::limit_head;
 pub use headers::ResponseHeaders;
 pub use listener::{BindError, Part, bind};
 pub use management::{InfoSource, Management, serve_management};

@@ -19,6 +19,7 @@ pub static ALL: &[&ProblemKind] = &[
     &PAYLOAD_TOO_LARGE,
     &UNSUPPORTED_MEDIA_TYPE,
     &TOO_MANY_REQUESTS,
+    &HEADERS_TOO_LARGE,
     &INTERNAL_ERROR,
     &DOWNSTREAM_ERROR,
     &DOWNSTREAM_INVALID_RESPONSE,
@@ -130,6 +131,14 @@ pub static TOO_MANY_REQUESTS: ProblemKind = ProblemKind {
     status: StatusCode::TOO_MANY_REQUESTS,
     title: "Too many requests",
     remedy: "Wait for the time in `Retry-After`.",
+};
+
+/// Request header fields too large: the head of the request is too large (RFC 6585 section 5).
+pub static HEADERS_TOO_LARGE: ProblemKind = ProblemKind {
+    code: "headers-too-large",
+    status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+    title: "The head of the request is too large",
+    remedy: "Send fewer or shorter headers, cookies included, and a shorter address.",
 };
 
 /// Internal server error: something went wrong on our side.

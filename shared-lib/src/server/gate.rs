@@ -7,7 +7,10 @@ use actix_web::{
     HttpMessage,
     body::EitherBody,
     dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
-    http::header::{ACCEPT_LANGUAGE, HeaderName, HeaderValue},
+    http::{
+        Method,
+        header::{ACCEPT_LANGUAGE, ALLOW, HeaderName, HeaderValue},
+    },
 };
 use futures_util::future::LocalBoxFuture;
 use opentelemetry::Context;
@@ -66,11 +69,37 @@ struct Shared {
     request_timeout: Duration,
 }
 
+/// What the table knows of a request's path and method.
+enum Found<'a> {
+    Route(&'a Route),
+    /// The path is there; these are its methods.
+    OtherMethods(&'a [Route]),
+    Nothing,
+}
+
 impl Shared {
-    fn route(&self, request: &ServiceRequest) -> Option<&Route> {
-        let pattern = request.match_pattern()?;
-        self.routes.get(&pattern)?.iter().find(|route| route.method == *request.method())
+    fn find(&self, request: &ServiceRequest) -> Found<'_> {
+        let Some(routes) = request.match_pattern().and_then(|pattern| self.routes.get(&pattern)) else {
+            return Found::Nothing;
+        };
+        let by = |method: &Method| routes.iter().find(|route| route.method == *method);
+        let asked = request.method();
+        // Where there is a GET there is a HEAD (RFC 9110 section 9.3.2).
+        let route = by(asked).or_else(|| if *asked == Method::HEAD { by(&Method::GET) } else { None });
+        route.map_or(Found::OtherMethods(routes), Found::Route)
     }
+}
+
+/// The methods of a path, as `Allow` lists them (RFC 9110 section 10.2.1).
+fn allow(routes: &[Route]) -> Result<HeaderValue, Problem> {
+    let mut methods: Vec<&str> = routes.iter().map(|route| route.method.as_str()).collect();
+    if methods.contains(&"GET") {
+        methods.push("HEAD");
+    }
+    methods.sort_unstable();
+    methods.dedup();
+    let value = HeaderValue::from_str(&methods.join(", "));
+    value.map_err(|error| Problem::new(&kinds::INTERNAL_ERROR).caused_by(error))
 }
 
 impl Gate {
@@ -111,13 +140,18 @@ where
 
     forward_ready!(service);
 
-    fn call(&self, request: ServiceRequest) -> Self::Future {
+    fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let service = Rc::clone(&self.service);
         let shared = Rc::clone(&self.shared);
         Box::pin(async move {
-            // Nothing is registered outside the table, so what is not in it ends as not found or method not allowed.
-            let Some(route) = shared.route(&request) else {
-                return service.call(request).await.map(ServiceResponse::map_into_left_body);
+            // Nothing is registered outside the table, so what is not in it ends as not found.
+            let route = match shared.find(&request) {
+                Found::Route(route) => route,
+                Found::OtherMethods(routes) => {
+                    let problem = Problem::new(&kinds::METHOD_NOT_ALLOWED).header(ALLOW, allow(routes)?);
+                    return Ok(request.error_response(problem).map_into_right_body());
+                }
+                Found::Nothing => return service.call(request).await.map(ServiceResponse::map_into_left_body),
             };
 
             let deadline = route.policy.deadline.unwrap_or(shared.request_timeout);
@@ -129,6 +163,11 @@ where
             };
             let context = context(&request, budget, admission.caller);
             request.extensions_mut().insert(context);
+            // The guard saw the method that was sent, which a proof of possession names. The handler of GET answers a
+            // HEAD, and the listener leaves the body out.
+            if *request.method() != route.method {
+                request.head_mut().method = route.method.clone();
+            }
 
             let answer = tokio::time::timeout(deadline + GRACE, service.call(request)).await;
             drop(admission.hold);

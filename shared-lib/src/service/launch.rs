@@ -3,7 +3,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use actix_web::{App, HttpServer, dev::ServerHandle};
+use actix_web::{App, HttpServer, dev::ServerHandle, middleware::from_fn};
 use tracing_actix_web::TracingLogger;
 
 use super::{Bff, ServiceSettings, Start, admin::Admin, breaker_watch::BreakerWatch};
@@ -12,7 +12,8 @@ use crate::{
     downstream::{Registry, RegistryError},
     problem::RenderProblems,
     server::{
-        AdaptiveLimit, BindError, InfoSource, Management, Part, Readiness, ResponseHeaders, bind, serve_management,
+        AdaptiveLimit, BindError, InfoSource, Management, Part, Readiness, ResponseHeaders, bind, limit_head,
+        serve_management,
     },
     settings::{Environment, Settings},
     telemetry::{
@@ -105,10 +106,12 @@ pub async fn launch<B: Bff>(
         )?
     };
     let headers = ResponseHeaders::new(production, readiness.clone());
+    let max_header_bytes = server.max_header_bytes;
     let trusted_callers = TrustedCallers::new(&server.trusted_proxies);
     let public_server = HttpServer::new(move || {
         App::new()
             .wrap(limit.clone())
+            .wrap(from_fn(move |request, next| limit_head(max_header_bytes, request, next)))
             .wrap(RenderProblems)
             .wrap(headers.clone())
             .wrap(AccessLog::new(log_clock.clone()))

@@ -33,7 +33,8 @@ pub struct ServerSettings {
     pub keep_alive_ms: u64,
     /// Largest request body.
     pub max_body_bytes: usize,
-    /// Largest sum of a request's header names and values.
+    /// Largest sum of a request's target, header names and header values. Whatever is set here, the parser takes no
+    /// head over 128 KiB and no more than 96 headers.
     pub max_header_bytes: usize,
     /// Open connections over all workers.
     pub max_connections: usize,
