@@ -3,6 +3,7 @@
 pub mod aggregate;
 pub mod circuit_breaker;
 pub mod clock;
+pub mod conditional;
 pub mod context;
 pub mod downstream;
 pub mod jwt;
@@ -15,3 +16,4 @@ pub mod settings;
 pub mod telemetry;
 #[cfg(feature = "test-util")]
 pub mod testing;
+pub mod versioning;
