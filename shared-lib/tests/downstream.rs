@@ -14,6 +14,8 @@ mod grpc;
 mod harness;
 #[path = "downstream/instances.rs"]
 mod instances;
+#[path = "downstream/manual.rs"]
+mod manual;
 #[path = "downstream/request_budget.rs"]
 mod request_budget;
 #[path = "downstream/retries.rs"]

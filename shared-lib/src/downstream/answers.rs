@@ -47,9 +47,12 @@ impl Call {
         let caller = self.context.caller().cloned();
         self.context = RequestContext::new(budget, RequestId::fresh(), caller, None, opentelemetry::Context::new());
         actix_web::rt::spawn(async move {
-            let service = Arc::clone(&self.downstream.shared.name);
-            if let Err(failure) = self.joined::<T>(key, Some(entry)).await {
-                tracing::debug!(service = &*service, reason = failure.reason(), "a cached answer could not be renewed");
+            let shared = Arc::clone(&self.downstream.shared);
+            // One call renews it, also where calls are not shared otherwise.
+            let renewal = shared.flights.join::<T, _>(key, move || self.fetch(Some((key, Some(entry)))));
+            if let Joined::Landed(Err(failure)) = renewal.await {
+                let (service, reason) = (&*shared.name, failure.reason());
+                tracing::debug!(service, reason, "a cached answer could not be renewed");
             }
         });
     }

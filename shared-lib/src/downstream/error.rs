@@ -120,7 +120,8 @@ impl Failure {
         }
     }
 
-    /// What the failure tells the circuit breaker: whether the downstream is well.
+    /// What the failure says of the downstream's health where [`FailureSettings`](super::FailureSettings) do not say
+    /// otherwise.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         match self {

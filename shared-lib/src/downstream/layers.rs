@@ -112,7 +112,10 @@ impl Layers<'_> {
             Ok(result) => result,
             Err(_) => Err(Failure::TimedOut(timeout)),
         };
-        let outcome = result.as_ref().map_or_else(Failure::outcome, |_| Outcome::Success);
+        let outcome = match &result {
+            Ok(_) => Outcome::Success,
+            Err(failure) => shared.settings.failures.outcome(failure),
+        };
         permit.record(outcome);
         lease.record(outcome);
         let took = shared.clock.now().saturating_duration_since(started);

@@ -7,7 +7,8 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{
-    balance::BalanceSettings, cache::CacheSettings, instances::Discover, retry::RetrySettings, tls::TlsSettings,
+    balance::BalanceSettings, cache::CacheSettings, failures::FailureSettings, instances::Discover,
+    retry::RetrySettings, tls::TlsSettings,
 };
 use crate::{
     circuit_breaker::CircuitBreakerSettings,
@@ -74,6 +75,9 @@ pub struct DownstreamSettings {
     /// Repetition of idempotent calls.
     #[serde(default)]
     pub retry: RetrySettings,
+    /// What counts as a failure of it.
+    #[serde(default)]
+    pub failures: FailureSettings,
     /// The circuit breaker in front of it.
     #[serde(default)]
     pub circuit_breaker: CircuitBreakerSettings,
@@ -134,6 +138,7 @@ impl DownstreamSettings {
             coalesce: defaults::coalesce(),
             cache: CacheSettings::default(),
             retry: RetrySettings::default(),
+            failures: FailureSettings::default(),
             circuit_breaker: CircuitBreakerSettings::default(),
         }
     }

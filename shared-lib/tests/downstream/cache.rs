@@ -6,13 +6,17 @@ use serde_json::{Value, json};
 use shared_lib::{
     clock::{Clock, ManualClock},
     context::RequestContext,
-    downstream::{DownstreamError, Fetched, Freshness},
+    downstream::{DownstreamError, DownstreamSettings, Fetched, Freshness},
     testing::{Answer, FakeDownstream, eventually},
 };
 
 use crate::harness::{PATIENCE, Process, request, request_of};
 
 fn cached() -> (FakeDownstream, Process, ManualClock) {
+    cached_with(|_| {})
+}
+
+fn cached_with(change: impl FnOnce(&mut DownstreamSettings)) -> (FakeDownstream, Process, ManualClock) {
     let fake = FakeDownstream::start(Answer::json(&json!({"version": 1})));
     let (clock, hand) = Clock::manual();
     let process = Process::with_clock(&[fake.url()], &clock, |settings| {
@@ -20,6 +24,7 @@ fn cached() -> (FakeDownstream, Process, ManualClock) {
         settings.cache.fresh_ms = 5_000;
         settings.cache.stale_while_revalidate_ms = 30_000;
         settings.cache.stale_if_error_ms = 600_000;
+        change(settings);
     });
     (fake, process, hand)
 }
@@ -54,7 +59,13 @@ async fn a_fresh_answer_is_given_without_asking() {
 /// Shows: S6
 #[actix_web::test]
 async fn a_stale_answer_is_given_at_once_while_one_call_renews_it() {
-    let (fake, process, hand) = cached();
+    for coalesce in [true, false] {
+        one_call_renews(coalesce).await;
+    }
+}
+
+async fn one_call_renews(coalesce: bool) {
+    let (fake, process, hand) = cached_with(|settings| settings.coalesce = coalesce);
     ask(&process).await;
     fake.answer(Answer::json(&json!({"version": 2})));
     hand.advance(seconds(6));

@@ -61,7 +61,7 @@ async fn a_cancelled_trial_call_gives_its_trial_place_back() {
     assert_eq!((process.breaker().state, fake.calls()), (State::Closed, 3));
 }
 
-/// Shows: S3
+/// Shows: S2
 #[actix_web::test]
 async fn a_shared_call_ends_with_the_last_of_its_callers() {
     let fake = FakeDownstream::start(Answer::json(&json!({})));

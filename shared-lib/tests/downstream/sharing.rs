@@ -13,7 +13,7 @@ fn mirror() -> FakeDownstream {
     FakeDownstream::scripted(|seen| Answer::json(&json!({ "of": seen.header("authorization") })))
 }
 
-/// Shows: S3
+/// Shows: S2
 #[actix_web::test]
 async fn a_thousand_callers_on_four_workers_cause_one_wire_call() {
     const WORKERS: usize = 4;
@@ -111,7 +111,6 @@ async fn languages_queries_and_bodies_that_differ_are_different_calls() {
     assert_eq!(fake.calls(), 7, "only the two that are the same share one");
 }
 
-/// Shows: S3
 #[actix_web::test]
 async fn unsafe_calls_are_never_shared() {
     let fake = mirror();

@@ -29,15 +29,15 @@ use url::Url;
 use crate::harness::{Process, reason, request};
 
 /// An authority and the folder of its files.
-struct Authority {
-    folder: TempDir,
+pub struct Authority {
+    pub folder: TempDir,
     name: &'static str,
     certificate: rcgen::Certificate,
     issuer: Issuer<'static, KeyPair>,
 }
 
 impl Authority {
-    fn new(name: &'static str) -> Self {
+    pub fn new(name: &'static str) -> Self {
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(rcgen::DnType::CommonName, name);
@@ -71,7 +71,7 @@ impl Authority {
     }
 
     /// Certificate and key for us, as files.
-    fn identity(&self) -> TlsSettings {
+    pub fn identity(&self) -> TlsSettings {
         let (certificate, key) = self.sign();
         TlsSettings {
             ca_file: Some(self.ca_file()),
@@ -162,7 +162,6 @@ async fn version(process: &Process) -> String {
     answer.value["version"].as_str().expect("a version").to_owned()
 }
 
-/// Shows: S7
 #[actix_web::test]
 async fn a_private_authority_is_believed_where_it_is_named_and_http2_is_negotiated() {
     let authority = Authority::new("private");
@@ -180,7 +179,6 @@ async fn a_private_authority_is_believed_where_it_is_named_and_http2_is_negotiat
     assert_eq!(server.asked(), 1);
 }
 
-/// Shows: S7
 #[actix_web::test]
 async fn our_certificate_is_shown_to_a_downstream_that_asks_for_it() {
     let authority = Authority::new("private");
@@ -198,7 +196,6 @@ async fn our_certificate_is_shown_to_a_downstream_that_asks_for_it() {
     assert_eq!(server.asked(), 1);
 }
 
-/// Shows: S7
 #[actix_web::test]
 async fn grpc_goes_over_the_same_tls() {
     let authority = Authority::new("private");
@@ -226,7 +223,6 @@ async fn grpc_goes_over_the_same_tls() {
     assert_eq!(server.asked(), 1);
 }
 
-/// Shows: S7
 #[actix_web::test]
 async fn cleartext_http2_is_spoken_where_it_is_set_and_nowhere_else() {
     let server = Server::start(None);
@@ -234,7 +230,6 @@ async fn cleartext_http2_is_spoken_where_it_is_set_and_nowhere_else() {
     assert_eq!(version(&server.process(|_| {})).await, "HTTP/1.1");
 }
 
-/// Shows: S7
 #[actix_web::test]
 async fn an_https_address_from_a_document_is_never_asked_in_cleartext() {
     let server = Server::start(None);
@@ -245,7 +240,6 @@ async fn an_https_address_from_a_document_is_never_asked_in_cleartext() {
     assert_eq!((reason(&outcome), server.asked()), ("internal", 0), "{outcome:?}");
 }
 
-/// Shows: S7
 #[test]
 fn wrong_tls_settings_are_named_by_key_and_file_and_show_nothing_secret() {
     let authority = Authority::new("private");
