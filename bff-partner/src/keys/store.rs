@@ -1,0 +1,309 @@
+//! Where keys are kept: an SQLite file.
+//!
+//! Everything that SQL is asked stands here, in statements that PostgreSQL takes too, as do the migrations: a second
+//! engine is another pool behind the same functions.
+
+use std::{
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use sqlx::{
+    Row, SqlitePool,
+    migrate::{MigrateError, Migrator},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous},
+};
+use uuid::Uuid;
+
+use super::{
+    format::SecretHash,
+    record::{KeyRecord, RecordError},
+};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+
+/// How long a writer waits for another one.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long a reader may take in all.
+const READ_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Keys are cached, so few connections are needed.
+const CONNECTIONS: u32 = 4;
+
+/// Why the store did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The address is not one of SQLite, or has no file.
+    #[error("the address of the key store must be like sqlite:///var/lib/bff-partner/keys.db")]
+    Address,
+    /// The folder of the file cannot be made.
+    #[error("the folder {} cannot be made", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file was deleted or put aside while it was open. What is still open is no longer what others see.
+    #[error("the file of the key store has been replaced or deleted")]
+    FileLost,
+    /// It did not answer in time.
+    #[error("the key store did not answer within {READ_TIMEOUT:?}")]
+    TimedOut,
+    /// The tables could not be brought up to date.
+    #[error("the key store's tables cannot be brought up to date")]
+    Migrate(#[source] MigrateError),
+    /// Everything else that a database can say.
+    #[error("the key store failed")]
+    Database(#[from] sqlx::Error),
+    /// A record that was not written by this program.
+    #[error("a record of the key store cannot be read")]
+    Record(#[source] RecordError),
+    /// There is no such key.
+    #[error("there is no such key")]
+    Unknown,
+}
+
+/// One line of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// When.
+    pub at: Timestamp,
+    /// Which key.
+    pub key_id: String,
+    /// `created`, `revoked` or `rotated`.
+    pub action: String,
+    /// Who, such as `cli:deploy`.
+    pub actor: String,
+    /// What else there is to say; never a secret.
+    pub detail: String,
+}
+
+/// The keys and their audit log. Cheap to clone; crosses threads.
+#[derive(Clone)]
+pub struct KeyStore {
+    pool: SqlitePool,
+    file: PathBuf,
+    /// Device and number of the file that is open.
+    identity: (u64, u64),
+}
+
+impl KeyStore {
+    /// Opens the store, and makes its folder, its file and its tables where they are missing.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::from_str(url).map_err(|_| StoreError::Address)?;
+        let file = options.get_filename().to_owned();
+        if file.as_os_str().is_empty() || file.as_os_str() == ":memory:" || file.to_string_lossy().starts_with("file:")
+        {
+            return Err(StoreError::Address);
+        }
+        if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            let made = tokio::fs::create_dir_all(folder).await;
+            made.map_err(|source| StoreError::Folder { path: folder.to_owned(), source })?;
+        }
+        let options = options
+            .create_if_missing(true)
+            // Readers and the one writer, who may be the command line, do not wait for each other.
+            .journal_mode(SqliteJournalMode::Wal)
+            // A revocation that was confirmed must be there after a power cut.
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(BUSY_TIMEOUT);
+        let pool = SqlitePoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(BUSY_TIMEOUT)
+            .connect_with(options)
+            .await?;
+        MIGRATIONS.run(&pool).await.map_err(StoreError::Migrate)?;
+        let identity = identity(&file).await.ok_or(StoreError::FileLost)?;
+        Ok(Self { pool, file, identity })
+    }
+
+    /// The key of this id.
+    ///
+    /// # Errors
+    /// When the store is away; that there is no such key is none.
+    pub async fn find(&self, id: &str) -> Result<Option<KeyRecord>, StoreError> {
+        let read = async {
+            if identity(&self.file).await != Some(self.identity) {
+                return Err(StoreError::FileLost);
+            }
+            let row = sqlx::query("SELECT * FROM api_keys WHERE id = $1").bind(id).fetch_optional(&self.pool).await?;
+            row.as_ref().map(record).transpose()
+        };
+        tokio::time::timeout(READ_TIMEOUT, read).await.map_err(|_| StoreError::TimedOut)?
+    }
+
+    /// All keys of a partner, or of all partners, oldest first.
+    ///
+    /// # Errors
+    /// When the store is away.
+    pub async fn list(&self, partner: Option<&str>) -> Result<Vec<KeyRecord>, StoreError> {
+        let all =
+            "SELECT * FROM api_keys WHERE $1 IS NULL OR partner = $1 ORDER BY partner, environment, created_at, id";
+        sqlx::query(all).bind(partner).fetch_all(&self.pool).await?.iter().map(record).collect()
+    }
+
+    /// The audit log of a key, oldest first.
+    ///
+    /// # Errors
+    /// When the store is away.
+    pub async fn audit(&self, id: &str) -> Result<Vec<AuditEntry>, StoreError> {
+        let lines = "SELECT * FROM api_key_audit WHERE key_id = $1 ORDER BY at, id";
+        sqlx::query(lines).bind(id).fetch_all(&self.pool).await?.iter().map(audit_entry).collect()
+    }
+
+    /// Adds a key.
+    ///
+    /// # Errors
+    /// When the store is away.
+    pub async fn add(&self, key: &KeyRecord, actor: &str) -> Result<(), StoreError> {
+        let mut change = self.pool.begin().await?;
+        insert(&mut change, key).await?;
+        let detail = format!("{} {} plan {}, scopes {}", key.partner, key.environment, key.plan, key.scopes.join(" "));
+        note(&mut change, key.created_at, &key.id, "created", actor, &detail).await?;
+        Ok(change.commit().await?)
+    }
+
+    /// Ends a key. To end it again changes nothing. `true` when this call ended it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`]; when the store is away.
+    pub async fn revoke(&self, id: &str, now: Timestamp, actor: &str) -> Result<bool, StoreError> {
+        let mut change = self.pool.begin().await?;
+        let ended = sqlx::query("UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
+            .bind(id)
+            .bind(now.as_millisecond())
+            .execute(&mut *change)
+            .await?;
+        let changed = ended.rows_affected() > 0;
+        if changed {
+            note(&mut change, now, id, "revoked", actor, "").await?;
+        } else if sqlx::query("SELECT 1 FROM api_keys WHERE id = $1")
+            .bind(id)
+            .fetch_optional(&mut *change)
+            .await?
+            .is_none()
+        {
+            return Err(StoreError::Unknown);
+        }
+        change.commit().await?;
+        Ok(changed)
+    }
+
+    /// Adds a key in place of another, which ends at `old_ends`, unless it ends earlier by itself.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] when the old one is not there, was revoked, or has been replaced already.
+    pub async fn replace(
+        &self,
+        old: &str,
+        new: &KeyRecord,
+        old_ends: Timestamp,
+        actor: &str,
+    ) -> Result<(), StoreError> {
+        let mut change = self.pool.begin().await?;
+        let ends = old_ends.as_millisecond();
+        let replaced = "UPDATE api_keys SET replaced_by = $2, \
+                        expires_at = CASE WHEN expires_at < $3 THEN expires_at ELSE $3 END \
+                        WHERE id = $1 AND revoked_at IS NULL AND replaced_by IS NULL";
+        let changed = sqlx::query(replaced).bind(old).bind(&new.id).bind(ends).execute(&mut *change).await?;
+        if changed.rows_affected() == 0 {
+            return Err(StoreError::Unknown);
+        }
+        insert(&mut change, new).await?;
+        note(&mut change, new.created_at, old, "rotated", actor, &format!("replaced by {}", new.id)).await?;
+        note(&mut change, new.created_at, &new.id, "created", actor, &format!("replaces {old}")).await?;
+        Ok(change.commit().await?)
+    }
+}
+
+/// Which file stands at the path: its device and its number. A file that was deleted stays readable for who has it open.
+async fn identity(file: &Path) -> Option<(u64, u64)> {
+    let metadata = tokio::fs::metadata(file).await.ok()?;
+    Some((metadata.dev(), metadata.ino()))
+}
+
+async fn insert(change: &mut sqlx::SqliteConnection, key: &KeyRecord) -> Result<(), StoreError> {
+    let networks: Vec<String> = key.networks.iter().map(ToString::to_string).collect();
+    let statement = "INSERT INTO api_keys (id, partner, environment, plan, scopes, networks, secret_hash, created_at, \
+                     expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    sqlx::query(statement)
+        .bind(&key.id)
+        .bind(&key.partner)
+        .bind(key.environment.as_str())
+        .bind(&key.plan)
+        .bind(key.scopes.join(" "))
+        .bind(networks.join(" "))
+        .bind(key.secret_hash.to_string())
+        .bind(key.created_at.as_millisecond())
+        .bind(key.expires_at.map(Timestamp::as_millisecond))
+        .execute(change)
+        .await?;
+    Ok(())
+}
+
+async fn note(
+    change: &mut sqlx::SqliteConnection,
+    at: Timestamp,
+    key_id: &str,
+    action: &str,
+    actor: &str,
+    detail: &str,
+) -> Result<(), StoreError> {
+    let statement = "INSERT INTO api_key_audit (id, at, key_id, action, actor, detail) VALUES ($1, $2, $3, $4, $5, $6)";
+    sqlx::query(statement)
+        .bind(Uuid::now_v7().to_string())
+        .bind(at.as_millisecond())
+        .bind(key_id)
+        .bind(action)
+        .bind(actor)
+        .bind(detail)
+        .execute(change)
+        .await?;
+    Ok(())
+}
+
+fn damaged<E>(_: E) -> StoreError {
+    StoreError::Record(RecordError::Damaged)
+}
+
+fn moment(millis: i64) -> Result<Timestamp, StoreError> {
+    Timestamp::from_millisecond(millis).map_err(damaged)
+}
+
+fn record(row: &SqliteRow) -> Result<KeyRecord, StoreError> {
+    let environment: String = row.try_get("environment")?;
+    let (scopes, networks): (String, String) = (row.try_get("scopes")?, row.try_get("networks")?);
+    let hash: String = row.try_get("secret_hash")?;
+    Ok(KeyRecord {
+        id: row.try_get("id")?,
+        partner: row.try_get("partner")?,
+        environment: environment.parse().map_err(StoreError::Record)?,
+        plan: row.try_get("plan")?,
+        scopes: scopes.split_ascii_whitespace().map(ToOwned::to_owned).collect(),
+        networks: networks.split_ascii_whitespace().map(str::parse).collect::<Result<_, _>>().map_err(damaged)?,
+        secret_hash: SecretHash::from_hex(&hash).ok_or(StoreError::Record(RecordError::Damaged))?,
+        created_at: moment(row.try_get("created_at")?)?,
+        expires_at: row.try_get::<Option<i64>, _>("expires_at")?.map(moment).transpose()?,
+        revoked_at: row.try_get::<Option<i64>, _>("revoked_at")?.map(moment).transpose()?,
+        replaced_by: row.try_get("replaced_by")?,
+    })
+}
+
+fn audit_entry(row: &SqliteRow) -> Result<AuditEntry, StoreError> {
+    Ok(AuditEntry {
+        at: moment(row.try_get("at")?)?,
+        key_id: row.try_get("key_id")?,
+        action: row.try_get("action")?,
+        actor: row.try_get("actor")?,
+        detail: row.try_get("detail")?,
+    })
+}

@@ -1,0 +1,86 @@
+//! The backend-for-frontend of partner companies: a plain, stable API for other companies' servers, which authenticate
+//! with API keys and are held to the limits of their plan.
+//!
+//! [`views`] is the API at a glance, [`auth`] how requests are let in, [`keys`] what API keys are and how they are
+//! managed, [`limits`] how often a key may call, [`services`] what the services behind it are asked for.
+
+pub mod auth;
+pub mod body;
+pub mod keys;
+pub mod limits;
+pub mod money;
+pub mod openapi;
+pub mod services;
+pub mod settings;
+mod state;
+pub mod views;
+
+use std::{rc::Rc, sync::Arc};
+
+use actix_web::web::{self, PayloadConfig, ServiceConfig};
+use shared_lib::{
+    clock::Clock,
+    server::RouteTable,
+    service::{Bff, Start},
+};
+
+pub use state::PartnerState;
+
+use self::{
+    auth::{KeyGuard, PartnerIdentity},
+    keys::cli::PartnerCommand,
+    services::Services,
+    settings::PartnerSettings,
+    views::Contract,
+};
+
+/// The partners' BFF.
+pub struct BffPartner;
+
+impl Bff for BffPartner {
+    const NAME: &'static str = "bff-partner";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const DOWNSTREAMS: &'static [&'static str] = services::DOWNSTREAMS;
+    type Settings = PartnerSettings;
+    type State = PartnerState;
+    type Command = PartnerCommand;
+
+    fn routes() -> RouteTable {
+        views::routes()
+    }
+
+    fn openapi() -> utoipa::openapi::OpenApi {
+        openapi::document(Self::VERSION)
+    }
+
+    async fn start(start: Start<PartnerSettings>) -> anyhow::Result<PartnerState> {
+        PartnerState::new(start).await
+    }
+
+    fn configure(state: &PartnerState, config: &mut ServiceConfig) {
+        let downstreams = state.registry.for_worker();
+        let services = Services::new(&downstreams).expect("the services were set up once at the start");
+        let provider = state.provider(&downstreams).expect("the provider was set up once at the start");
+        let guard = KeyGuard::new(state.ring.clone(), state.limits.clone(), &state.settings.server.trusted_proxies);
+        config
+            .app_data(PayloadConfig::new(state.settings.server.max_body_bytes))
+            .app_data(web::Data::new(services))
+            .app_data(web::Data::new(PartnerIdentity::new(provider, &state.settings.oidc.audience)))
+            .app_data(web::Data::from(Arc::clone(&state.contract)))
+            .service(views::routes().into_scope(Rc::new(guard), state.settings.server.request_timeout()));
+    }
+
+    async fn run(command: PartnerCommand, settings: Arc<PartnerSettings>) -> anyhow::Result<()> {
+        let PartnerCommand::Keys(command) = command;
+        let clock = Clock::system();
+        let admin = state::key_admin(&settings, clock.clone()).await?;
+        let (mut out, mut notes) = (std::io::stdout(), std::io::stderr());
+        keys::cli::run(&admin, command, clock.wall(), &mut out, &mut notes).await
+    }
+}
+
+impl Contract {
+    fn of_this_build() -> Self {
+        Self::new(&BffPartner::openapi())
+    }
+}

@@ -1,0 +1,97 @@
+//! The settings of this BFF. `config/default.toml` says what each key means.
+
+mod keys;
+mod oidc;
+mod plans;
+
+use serde::Deserialize;
+use shared_lib::{
+    downstream::{DownstreamSettings, DownstreamsSettings},
+    service::ServiceSettings,
+    settings::{Environment, Findings, ManagementSettings, ServerSettings, Settings, TelemetrySettings},
+};
+use url::Url;
+
+pub use self::{
+    keys::KeysSettings,
+    oidc::OidcSettings,
+    plans::{LimitsSettings, PlanSettings, PlansSettings, RateSettings},
+};
+
+/// The downstream that stands for the OpenID provider.
+pub const PROVIDER: &str = "provider";
+
+/// All settings.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartnerSettings {
+    /// Where it runs.
+    pub environment: Environment,
+    /// The public listener.
+    pub server: ServerSettings,
+    /// The management listener.
+    pub management: ManagementSettings,
+    /// Logs and traces.
+    pub telemetry: TelemetrySettings,
+    /// The API keys.
+    pub keys: KeysSettings,
+    /// What all plans share.
+    pub limits: LimitsSettings,
+    /// The plans by name.
+    pub plans: PlansSettings,
+    /// This BFF as a client of the OpenID provider, where it gets its own tokens.
+    pub oidc: OidcSettings,
+    /// The services behind it.
+    pub downstreams: DownstreamsSettings,
+}
+
+impl Settings for PartnerSettings {
+    const PREFIX: &'static str = "BFF_PARTNER";
+    const DEFAULTS: &'static str = include_str!("../config/default.toml");
+    const DEFAULTS_NAME: &'static str = "bff-partner/config/default.toml";
+    const SECRETS: &'static [&'static str] = &["management.operator_token", "keys.checksum_key", "oidc.client_secret"];
+
+    fn audit(&self, findings: &mut Findings) {
+        self.server.audit("server", findings);
+        self.management.audit("management", findings);
+        self.telemetry.audit("telemetry", findings);
+        self.keys.audit("keys", findings);
+        self.limits.audit("limits", findings);
+        plans::audit(&self.plans, "plans", findings);
+        self.oidc.audit("oidc", findings);
+        for (name, downstream) in &self.downstreams {
+            downstream.audit(&format!("downstreams.{name}"), findings);
+        }
+        if self.environment.is_production() {
+            self.server.audit_production("server", findings);
+            self.oidc.audit_production("oidc", findings);
+        }
+    }
+}
+
+impl ServiceSettings for PartnerSettings {
+    fn environment(&self) -> Environment {
+        self.environment
+    }
+
+    fn server(&self) -> &ServerSettings {
+        &self.server
+    }
+
+    fn management(&self) -> &ManagementSettings {
+        &self.management
+    }
+
+    fn telemetry(&self) -> &TelemetrySettings {
+        &self.telemetry
+    }
+
+    fn downstreams(&self) -> DownstreamsSettings {
+        let mut downstreams = self.downstreams.clone();
+        // An issuer that is no address does not get past the audit.
+        if let Ok(issuer) = Url::parse(&self.oidc.issuer) {
+            downstreams.entry(PROVIDER.to_owned()).or_insert_with(|| DownstreamSettings::for_address(&issuer));
+        }
+        downstreams
+    }
+}

@@ -1,0 +1,60 @@
+//! `[keys]`: where API keys are kept, and how long what is known of them is believed.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use shared_lib::settings::{Findings, Secret, key};
+
+use crate::keys::RingSettings;
+
+const MIN_CHECKSUM_KEY_BYTES: usize = 32;
+/// Longer than this a revoked key must not be believed while the store answers.
+const MAX_FRESH_MS: u64 = 60_000;
+const MAX_KEEP_MS: u64 = 24 * 3_600_000;
+
+/// Where API keys are kept, and how long what is known of them is believed.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeysSettings {
+    /// The store: `sqlite://` and the path of a file.
+    pub database_url: String,
+    /// The key of the checksum that every API key carries.
+    pub checksum_key: Secret,
+    /// How long an answer of the store is believed without asking again.
+    pub fresh_ms: u64,
+    /// How long it is believed while the store is away.
+    pub keep_ms: u64,
+    /// How many keys are remembered.
+    pub max_cached: u64,
+}
+
+impl KeysSettings {
+    /// What the ring is told.
+    #[must_use]
+    pub fn ring(&self) -> RingSettings {
+        RingSettings {
+            fresh: Duration::from_millis(self.fresh_ms),
+            keep: Duration::from_millis(self.keep_ms),
+            max_keys: self.max_cached,
+        }
+    }
+
+    /// Checks what types cannot. `prefix` is the section's path.
+    pub fn audit(&self, prefix: &str, findings: &mut Findings) {
+        findings.require(
+            self.database_url.starts_with("sqlite://") && self.database_url.len() > "sqlite://".len(),
+            key(prefix, "database_url"),
+            "must be sqlite:// and the path of a file, such as sqlite:///var/lib/bff-partner/keys.db",
+        );
+        findings.require(
+            self.checksum_key.expose().len() >= MIN_CHECKSUM_KEY_BYTES,
+            key(prefix, "checksum_key"),
+            format!("must have at least {MIN_CHECKSUM_KEY_BYTES} characters"),
+        );
+        let range = format!("must be from 0 to {MAX_FRESH_MS}");
+        findings.require(self.fresh_ms <= MAX_FRESH_MS, key(prefix, "fresh_ms"), range);
+        let range = format!("must be from fresh_ms to {MAX_KEEP_MS}");
+        findings.require((self.fresh_ms..=MAX_KEEP_MS).contains(&self.keep_ms), key(prefix, "keep_ms"), range);
+        findings.require(self.max_cached > 0, key(prefix, "max_cached"), "must be 1 or more");
+    }
+}

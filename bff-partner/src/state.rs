@@ -1,0 +1,81 @@
+//! What the workers share, and how a worker makes its own part of it.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use shared_lib::{
+    clock::Clock,
+    downstream::{Downstreams, Registry, RegistryError},
+    oauth::{ClientAuth, ProviderClient, ProviderSettings, ProviderShared},
+    server::Access,
+    service::Start,
+};
+
+use crate::{
+    keys::{KeyAdmin, KeyFormat, KeyRing, KeyStore},
+    limits::Limits,
+    services::Services,
+    settings::{PROVIDER, PartnerSettings},
+    views::{self, Contract},
+};
+
+/// What the workers share.
+#[derive(Clone)]
+pub struct PartnerState {
+    pub(crate) settings: Arc<PartnerSettings>,
+    pub(crate) registry: Registry,
+    pub(crate) ring: KeyRing,
+    pub(crate) limits: Limits,
+    pub(crate) contract: Arc<Contract>,
+    provider: ProviderShared,
+}
+
+impl PartnerState {
+    pub(crate) async fn new(start: Start<PartnerSettings>) -> anyhow::Result<Self> {
+        let Start { settings, registry, clock } = start;
+        let auth = ClientAuth::SecretBasic(settings.oidc.client_secret.clone());
+        let provider = ProviderSettings::new(&settings.oidc.issuer, &settings.oidc.client_id, auth)
+            .in_environment(settings.environment);
+        let provider = ProviderShared::new(provider, clock.clone()).context("[oidc]")?;
+        let store = KeyStore::open(&settings.keys.database_url).await.context("[keys] database_url")?;
+        let format = KeyFormat::new(&settings.keys.checksum_key);
+        let ring = KeyRing::new(format, store, settings.keys.ring(), clock.clone());
+        let limits = Limits::new(&settings.plans, settings.limits.max_keys, &clock).context("[plans]")?;
+        let contract = Arc::new(Contract::of_this_build());
+        let state = Self { settings, registry, ring, limits, contract, provider };
+        // A worker cannot say that it has no services, so the start does.
+        let downstreams = state.registry.for_worker();
+        Services::new(&downstreams).context("[downstreams]")?;
+        state.provider(&downstreams).context("[downstreams]")?;
+        Ok(state)
+    }
+
+    pub(crate) fn provider(&self, downstreams: &Downstreams) -> Result<ProviderClient, RegistryError> {
+        Ok(ProviderClient::new(self.provider.clone(), downstreams.get(PROVIDER)?))
+    }
+}
+
+/// What manages the keys, on the command line and for operators.
+pub(crate) async fn key_admin(settings: &PartnerSettings, clock: Clock) -> anyhow::Result<KeyAdmin> {
+    let store = KeyStore::open(&settings.keys.database_url).await.context("[keys] database_url")?;
+    let format = KeyFormat::new(&settings.keys.checksum_key);
+    let plans = settings.plans.keys().cloned().collect();
+    Ok(KeyAdmin::new(format, store, plans, known_scopes(), clock))
+}
+
+/// Every scope that a route asks for.
+fn known_scopes() -> Vec<&'static str> {
+    let mut scopes: Vec<&'static str> = views::routes()
+        .routes()
+        .iter()
+        .filter_map(|route| match route.policy.access {
+            Access::Scopes(scopes) => Some(scopes),
+            Access::Public | Access::Caller => None,
+        })
+        .flatten()
+        .copied()
+        .collect();
+    scopes.sort_unstable();
+    scopes.dedup();
+    scopes
+}

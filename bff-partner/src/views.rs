@@ -1,0 +1,25 @@
+//! The API at a glance: every route with its policy, and what a call of it weighs.
+
+mod contract;
+mod orders;
+mod products;
+
+use shared_lib::server::{RouteTable, public, scopes};
+
+pub use contract::Contract;
+
+/// What a call is charged where that is not 1: method, path, units.
+pub const WEIGHTS: &[(&str, &str, u32)] = &[("POST", "/v1/orders", 5)];
+
+/// Every route of this BFF.
+#[must_use]
+pub fn routes() -> RouteTable {
+    RouteTable::new().nest(
+        "/v1",
+        RouteTable::new()
+            .route(products::list_products, scopes(&["products:read"]))
+            .route(orders::list_orders, scopes(&["orders:read"]))
+            .route(orders::place_order, scopes(&["orders:write"]))
+            .route(contract::get_contract, public()),
+    )
+}

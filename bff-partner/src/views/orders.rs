@@ -1,0 +1,182 @@
+//! A partner's own orders.
+
+use actix_web::{HttpRequest, HttpResponse, get, http::header::LOCATION, post, web};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use shared_lib::{
+    idempotency::{IdempotencyKey, Scope},
+    pagination::{FromQuery, PageParams, PageRequest, PageResponse, PageSpec, Query, QueryReader, UnknownSort},
+    problem::{FieldError, Problem},
+};
+use utoipa::ToSchema;
+
+use crate::{
+    auth::{AdmittedKey, AsPartner},
+    body::JsonBody,
+    money::Money,
+    openapi::{OrderRefusals, Refusals},
+    services::{
+        Services,
+        orders::{NewOrder, NewOrderLine, Order, OrderLine},
+    },
+};
+
+/// The fields are the orders service's own names.
+const ORDERS: PageSpec = PageSpec {
+    default_size: 20,
+    sorts: &["placedAt,desc", "placedAt,asc", "total,desc", "total,asc"],
+    unknown_sort: UnknownSort::Refuse,
+};
+
+const MAX_LINES: usize = 50;
+const MAX_QUANTITY: u32 = 999;
+const MAX_PRODUCT_BYTES: usize = 64;
+/// What a list of orders is asked for by.
+pub struct OrdersParams {
+    page: PageRequest,
+}
+
+impl FromQuery for OrdersParams {
+    fn from_query(query: &mut QueryReader<'_>) -> Self {
+        let page = query.page(&ORDERS);
+        if page.search.is_some() {
+            query.reject(FieldError::query("search", "orders cannot be searched"));
+        }
+        Self { page }
+    }
+}
+
+/// An order.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderView {
+    #[schema(example = "ord_0123456789abcdef")]
+    id: String,
+    /// Where it stands: `PLACED`, `PAID`, `SHIPPED`, `DELIVERED` or `CANCELLED`.
+    #[schema(example = "SHIPPED")]
+    status: String,
+    /// When it was placed.
+    #[schema(value_type = String, format = DateTime)]
+    placed_at: Timestamp,
+    lines: Vec<OrderLineView>,
+    total: Money,
+}
+
+/// A line of an order.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderLineView {
+    #[schema(example = "SKU-00001")]
+    product_id: String,
+    quantity: u32,
+    unit_price: Money,
+}
+
+impl From<Order> for OrderView {
+    fn from(order: Order) -> Self {
+        let line = |line: OrderLine| OrderLineView {
+            product_id: line.sku,
+            quantity: line.quantity,
+            unit_price: line.unit_price,
+        };
+        Self {
+            id: order.id,
+            status: order.status,
+            placed_at: order.placed_at,
+            lines: order.lines.into_iter().map(line).collect(),
+            total: order.total,
+        }
+    }
+}
+
+/// What is ordered.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewOrderBody {
+    #[schema(min_items = 1, max_items = 50)]
+    lines: Vec<NewOrderLineBody>,
+}
+
+/// A line of what is ordered.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewOrderLineBody {
+    #[schema(min_length = 1, max_length = 64, example = "SKU-00001")]
+    product_id: String,
+    #[schema(minimum = 1, maximum = 999)]
+    quantity: u32,
+}
+
+impl NewOrderBody {
+    /// What the service is asked for. Every wrong member is named.
+    fn check(self) -> Result<NewOrder, Problem> {
+        let mut errors = Vec::new();
+        if !(1..=MAX_LINES).contains(&self.lines.len()) {
+            errors.push(FieldError::body("/lines", format!("must have 1 to {MAX_LINES} lines")));
+        }
+        for (at, line) in self.lines.iter().enumerate().take(MAX_LINES) {
+            if !(1..=MAX_PRODUCT_BYTES).contains(&line.product_id.len()) {
+                errors.push(FieldError::body(format!("/lines/{at}/productId"), "must be the id of a product"));
+            }
+            if !(1..=MAX_QUANTITY).contains(&line.quantity) {
+                let message = format!("must be from 1 to {MAX_QUANTITY}");
+                errors.push(FieldError::body(format!("/lines/{at}/quantity"), message));
+            }
+        }
+        if !errors.is_empty() {
+            return Err(Problem::validation(&errors));
+        }
+        let line = |line: NewOrderLineBody| NewOrderLine { sku: line.product_id, quantity: line.quantity };
+        Ok(NewOrder { lines: self.lines.into_iter().map(line).collect() })
+    }
+}
+
+/// A page of your orders.
+///
+/// Accepted orders: `placedAt,desc` (the default), `placedAt,asc`, `total,desc`, `total,asc`. They cannot be searched.
+#[utoipa::path(
+    tag = "orders",
+    params(PageParams),
+    responses((status = 200, description = "A page of your orders", body = PageResponse<OrderView>), Refusals)
+)]
+#[get("/orders")]
+pub async fn list_orders(
+    partner: AsPartner,
+    services: web::Data<Services>,
+    Query(params): Query<OrdersParams>,
+) -> Result<web::Json<PageResponse<OrderView>>, Problem> {
+    let page = services.orders.list(&partner, &params.page).await?.value;
+    let orders = page.content.into_iter().map(OrderView::from).collect();
+    Ok(web::Json(PageResponse::new(orders, &params.page, page.total_elements)))
+}
+
+/// Places an order.
+///
+/// Send `Idempotency-Key` with a value of your own: however often you repeat the call with it, there is one order.
+#[utoipa::path(
+    tag = "orders",
+    params(("Idempotency-Key" = String, Header, description = "Your name for this order; 1 to 255 printable characters")),
+    request_body = NewOrderBody,
+    responses(
+        (status = 201, description = "The order was placed; `Location` says where it is", body = OrderView),
+        OrderRefusals,
+        Refusals
+    )
+)]
+#[post("/orders")]
+pub async fn place_order(
+    request: HttpRequest,
+    key: AdmittedKey,
+    partner: AsPartner,
+    services: web::Data<Services>,
+    body: JsonBody<NewOrderBody>,
+) -> Result<HttpResponse, Problem> {
+    let name = IdempotencyKey::required(request.headers())?;
+    let order = body.value.check()?;
+    let record = key.record();
+    let environment = record.environment.as_str();
+    let operation = Scope::new(&record.partner, environment, request.method().as_str(), request.path(), &name);
+    let order = services.orders.place(&partner, &operation.to_string(), &order).await?;
+    let location = format!("/v1/orders/{}", order.id);
+    Ok(HttpResponse::Created().insert_header((LOCATION, location)).json(OrderView::from(order)))
+}

@@ -1,0 +1,13 @@
+//! The BFF as a whole, in front of a sandbox.
+
+mod contract;
+mod harness;
+mod keys_admitted;
+mod keys_command_line;
+mod keys_store;
+mod limits;
+mod on_behalf;
+mod orders;
+mod products;
+mod settings;
+mod tracing;
