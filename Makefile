@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 
 PHASE := deploy/dev/phase
 
-.PHONY: help setup run smoke test check openapi snapshots up down release
+.PHONY: help setup run smoke test check bench openapi snapshots up down release
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ check: ## Lint without running a test: format, clippy, scripts, words, requireme
 	@if ! command -v cargo-deny >/dev/null; then $(PHASE) "install cargo-deny" cargo install --locked cargo-deny; fi
 	@$(PHASE) "dependencies" cargo deny --locked check bans licenses sources
 	@$(PHASE) "clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
+
+bench: ## Measure an overload with and without the limit on concurrent requests; prints docs/RESILIENCE.md's table
+	@cargo bench -p shared-lib --bench overload --locked
 
 openapi: ## Write openapi.json of the three BFFs anew
 	@deploy/dev/openapi

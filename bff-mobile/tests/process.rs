@@ -3,7 +3,7 @@
 use std::{process::Stdio, sync::Arc, time::Duration};
 
 use awc::Client;
-use sandbox::Sandbox;
+use sandbox::{Sandbox, provider::JwtBuilder};
 use serde_json::{Value, json};
 use shared_lib::testing::{Answer, FakeDownstream, eventually, otlp::OtlpReceiver, receive};
 use tokio::{
@@ -98,7 +98,7 @@ async fn a_process_that_is_told_to_stop_finishes_what_it_began_and_sends_what_it
     let token = sandbox
         .provider()
         .access_token_builder("alice", "mobile-app", "bff-mobile", &["catalog:read"], Duration::from_secs(300))
-        .and_then(|token| token.build())
+        .and_then(JwtBuilder::build)
         .expect("alice exists");
     let hold = catalog.hold();
     let request = client
