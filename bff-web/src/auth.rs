@@ -3,18 +3,25 @@
 //! The browser holds a session key and a CSRF token. Access and refresh tokens stay here (OAuth 2.0 for Browser-Based
 //! Applications, section 6.1: the backend-for-frontend). [`login`] and [`callback`] are the two ends of the authorization
 //! code grant with `transaction` between them; [`session_store`] keeps what comes of it; [`guard`] stands before every
-//! route; [`tokens`] keeps access tokens fresh.
+//! route; `refresh` keeps access tokens fresh; [`session_ends`] is how all that hangs on a session learns of its end.
 
+pub mod backchannel;
 pub mod callback;
 pub mod csrf;
 pub mod guard;
 mod keys;
 pub mod login;
 pub mod logout;
+pub mod operators;
+pub mod own_sessions;
 mod provider;
 pub(crate) mod random;
+mod refresh;
+pub mod renew;
 pub mod return_to;
 mod seal;
+pub mod session_ends;
+mod session_key;
 pub mod session_store;
 pub mod session_view;
 pub mod tokens;
@@ -26,25 +33,31 @@ use actix_session::{
     SessionMiddleware,
     config::{BrowserSession, CookieContentSecurity},
 };
-use actix_web::cookie::{Cookie, Key};
-use hmac::{Hmac, Mac};
+use actix_web::cookie::Cookie;
+use anyhow::Context;
 use shared_lib::{
     clock::Clock,
     downstream::Downstream,
     jwt::IdTokenVerifier,
-    oauth::{ClientAuth, ProviderClient, ProviderSettings, ProviderShared},
+    oauth::{ProviderClient, ProviderSettings, ProviderShared},
+    problem::{Problem, kinds},
 };
+use tokio::task::JoinSet;
 
 use self::{
     csrf::Csrf,
     keys::Keys,
     logout::Tickets,
+    refresh::Refreshes,
     seal::Seal,
-    session_store::{Identity, MemoryRecords, Sessions},
-    tokens::Refreshes,
+    session_key::CookieKeys,
+    session_store::{
+        CurrentSession, Identity, MemoryRecords, SessionRecords, Sessions, TokenSeals,
+        redis::{Connection, RedisRecords, follow},
+    },
     transaction::Transactions,
 };
-use crate::settings::{ClientAuthentication, SessionStoreKind, WebSettings};
+use crate::settings::{SessionStoreKind, WebSettings};
 
 /// How long after signing out the provider can still be told.
 const LOGOUT_TICKET_LIFETIME: Duration = Duration::from_secs(300);
@@ -53,13 +66,15 @@ const LOGOUT_TICKET_LIFETIME: Duration = Duration::from_secs(300);
 pub struct Auth {
     settings: Arc<WebSettings>,
     clock: Clock,
-    cookie_key: Key,
+    cookie_keys: CookieKeys,
     csrf: Csrf,
     transactions: Transactions,
     logout_tickets: Tickets,
     sessions: Sessions,
     refreshes: Refreshes,
     provider: ProviderShared,
+    /// What goes on beside the requests, for as long as this exists.
+    _tasks: JoinSet<()>,
 }
 
 impl Auth {
@@ -68,28 +83,55 @@ impl Auth {
     /// # Errors
     /// Settings that name no provider that can be talked to.
     pub fn new(settings: Arc<WebSettings>, clock: Clock) -> anyhow::Result<Self> {
-        let keys = Keys::new(&settings.session.key);
+        let keys = Keys::new(&settings.session);
         let session = &settings.session;
         let (idle, absolute) = (session.idle_timeout(), session.absolute_timeout());
-        let records = match session.store {
+        let (records, redis): (Arc<dyn SessionRecords>, _) = match session.store {
             SessionStoreKind::Memory => {
-                Arc::new(MemoryRecords::new(clock.clone(), idle, absolute, session.max_sessions))
+                (Arc::new(MemoryRecords::new(clock.clone(), idle, absolute, session.max_sessions)), None)
+            }
+            SessionStoreKind::Redis => {
+                let connection = Connection::new(&settings.redis)?;
+                let records = RedisRecords::new(connection.clone(), clock.clone(), idle, absolute);
+                (Arc::new(records), Some(connection))
             }
         };
         let is_secure = settings.is_secure();
         let origin = settings.server.public_origin.origin().ascii_serialization();
-        let login_seal = Seal::new(keys.derive("login")?, session.login_lifetime());
+        let login_seal = Seal::new(&keys.derive("login")?, session.login_lifetime());
+        let cookie_keys = CookieKeys::new(&keys.derive("session cookie")?, settings.session_cookie_name());
+        let csrf = Csrf::new(&keys.derive("csrf")?, origin, is_secure);
+        let logout_tickets = Seal::new(&keys.derive("logout")?, LOGOUT_TICKET_LIFETIME);
+        let sessions = Sessions::new(records, TokenSeals::new(keys), idle, clock.clone());
+        let mut tasks = JoinSet::new();
+        tasks.spawn(sessions.clone().watch_time());
+        if let Some(connection) = redis {
+            tasks.spawn(follow(connection, sessions.clone()));
+        }
         Ok(Self {
-            cookie_key: Key::from(&keys.derive::<64>("session cookie")?),
-            csrf: Csrf::new(Hmac::new(&keys.derive::<64>("csrf")?.into()), origin, is_secure),
+            cookie_keys,
+            csrf,
             transactions: Transactions::new(login_seal, is_secure, session.max_logins),
-            logout_tickets: Seal::new(keys.derive("logout")?, LOGOUT_TICKET_LIFETIME),
-            sessions: Sessions::new(records, idle, clock.clone()),
+            logout_tickets,
+            sessions,
             refreshes: Refreshes::default(),
-            provider: ProviderShared::new(provider_settings(&settings), clock.clone())?,
+            provider: ProviderShared::new(provider_settings(&settings)?, clock.clone())?,
             settings,
             clock,
+            _tasks: tasks,
         })
+    }
+
+    /// What has the middleware take cookies that a former key has signed.
+    #[must_use]
+    pub fn cookie_keys(&self) -> CookieKeys {
+        self.cookie_keys.clone()
+    }
+
+    /// The sessions.
+    #[must_use]
+    pub fn sessions(&self) -> &Sessions {
+        &self.sessions
     }
 
     /// The middleware that loads the session of a request.
@@ -97,11 +139,8 @@ impl Auth {
     pub fn session_middleware(&self) -> SessionMiddleware<Sessions> {
         let session = &self.settings.session;
         let is_secure = self.settings.is_secure();
-        // The prefix has browsers refuse the cookie unless it is Secure, of this host alone and for all its paths
-        // (RFC 6265bis section 4.1.3.2).
-        let prefix = if is_secure { "__Host-" } else { "" };
-        SessionMiddleware::builder(self.sessions.clone(), self.cookie_key.clone())
-            .cookie_name(format!("{prefix}{}", session.cookie_name))
+        SessionMiddleware::builder(self.sessions.clone(), self.cookie_keys.present())
+            .cookie_name(self.settings.session_cookie_name())
             .cookie_secure(is_secure)
             .cookie_http_only(true)
             .cookie_same_site(session.cookie_same_site.into())
@@ -112,14 +151,10 @@ impl Auth {
     }
 }
 
-fn provider_settings(settings: &WebSettings) -> ProviderSettings {
+fn provider_settings(settings: &WebSettings) -> anyhow::Result<ProviderSettings> {
     let oidc = &settings.oidc;
-    let secret = oidc.client_secret.clone();
-    let client_auth = match oidc.client_authentication {
-        ClientAuthentication::ClientSecretBasic => ClientAuth::SecretBasic(secret),
-        ClientAuthentication::ClientSecretPost => ClientAuth::SecretPost(secret),
-    };
-    ProviderSettings::new(&oidc.issuer, &oidc.client_id, client_auth).in_environment(settings.environment)
+    let client_auth = oidc.client_auth().context("[oidc] client_key cannot be used")?;
+    Ok(ProviderSettings::new(&oidc.issuer, &oidc.client_id, client_auth).in_environment(settings.environment))
 }
 
 /// What a worker has of it. Cheap to clone; stays on its thread.
@@ -143,6 +178,16 @@ impl WorkerAuth {
     #[must_use]
     pub fn csrf_cookie(&self, identity: Option<&Identity>) -> Cookie<'static> {
         self.csrf.cookie(identity.map(|identity| identity.handle.as_str()))
+    }
+}
+
+impl WorkerAuth {
+    /// The session of this request.
+    ///
+    /// # Errors
+    /// `unauthenticated` when nobody is signed in, `sessions-unavailable` when that cannot be said.
+    pub fn require_session(&self, session: &actix_session::Session) -> Result<CurrentSession, Problem> {
+        self.sessions.current(session)?.ok_or_else(|| Problem::new(&kinds::UNAUTHENTICATED))
     }
 }
 

@@ -14,7 +14,10 @@ pub mod views;
 
 use std::{rc::Rc, sync::Arc};
 
-use actix_web::web::{self, ServiceConfig};
+use actix_web::{
+    middleware::from_fn,
+    web::{self, ServiceConfig},
+};
 use shared_lib::{
     downstream::Registry,
     server::{RouteTable, describe},
@@ -26,7 +29,7 @@ use utoipa::openapi::{
 };
 
 use crate::{
-    auth::{Auth, WorkerAuth, guard},
+    auth::{Auth, WorkerAuth, guard, operators},
     services::Services,
     settings::{PROVIDER, WebSettings},
 };
@@ -78,15 +81,22 @@ impl Bff for BffWeb {
             (Err(error), _) => return tracing::error!(%error, "a worker has no services"),
             (_, Err(error)) => return tracing::error!(%error, "a worker has no provider"),
         };
+        let cookie_keys = state.auth.cookie_keys();
         let auth = web::Data::new(WorkerAuth::new(Arc::clone(&state.auth), provider));
         let routes = views::routes()
             .into_scope(Rc::new(guard::WebGuard::new(auth.clone())), state.settings.server().request_timeout())
-            .wrap(state.auth.session_middleware());
+            .wrap(state.auth.session_middleware())
+            .wrap(from_fn(move |request, next| cookie_keys.clone().accept_former(request, next)));
         config
             .app_data(web::Data::new(services))
             .app_data(auth)
             .service(routes)
             .default_service(web::to(start_page::get_page));
+    }
+
+    fn admin(state: &WebState, config: &mut ServiceConfig) {
+        let sessions = web::Data::new(state.auth.sessions().clone());
+        config.app_data(sessions).service(operators::end_sessions_of_subject);
     }
 
     async fn run(command: NoCommand, _: Arc<WebSettings>) -> anyhow::Result<()> {

@@ -1,6 +1,7 @@
 //! The settings of `bff-web`; `config/default.toml` explains each key and is the built-in layer.
 
 mod oidc;
+mod redis;
 mod session;
 
 use serde::Deserialize;
@@ -11,7 +12,8 @@ use shared_lib::{
 };
 use url::Url;
 
-pub use oidc::{ClientAuthentication, OidcSettings};
+pub use oidc::{ClientAssertionAudience, ClientAuthentication, OidcSettings};
+pub use redis::RedisSettings;
 pub use session::{SameSiteSetting, SessionSettings, SessionStoreKind};
 
 /// The name of the downstream that is the OpenID provider.
@@ -31,6 +33,8 @@ pub struct WebSettings {
     pub oidc: OidcSettings,
     /// Sessions and their cookies.
     pub session: SessionSettings,
+    /// Where sessions are when more than one replica keeps them.
+    pub redis: RedisSettings,
     /// Logs and traces.
     pub telemetry: TelemetrySettings,
     /// The services behind.
@@ -43,13 +47,22 @@ impl WebSettings {
     pub fn is_secure(&self) -> bool {
         self.server.public_origin.scheme() == "https"
     }
+
+    /// The session cookie's name with its prefix, which has browsers refuse the cookie unless it is Secure, of this host
+    /// alone and for all its paths (RFC 6265bis section 4.1.3.2).
+    #[must_use]
+    pub fn session_cookie_name(&self) -> String {
+        let prefix = if self.is_secure() { "__Host-" } else { "" };
+        format!("{prefix}{}", self.session.cookie_name)
+    }
 }
 
 impl Settings for WebSettings {
     const PREFIX: &'static str = "BFF_WEB";
     const DEFAULTS: &'static str = include_str!("../config/default.toml");
     const DEFAULTS_NAME: &'static str = "bff-web/config/default.toml";
-    const SECRETS: &'static [&'static str] = &["management.operator_token", "oidc.client_secret", "session.key"];
+    const SECRETS: &'static [&'static str] =
+        &["management.operator_token", "oidc.client_secret", "oidc.client_key", "session.key", "session.previous_keys", "redis.url"];
 
     fn audit(&self, findings: &mut Findings) {
         self.server.audit("server", findings);
@@ -57,6 +70,7 @@ impl Settings for WebSettings {
         self.telemetry.audit("telemetry", findings);
         self.oidc.audit("oidc", findings);
         self.session.audit("session", findings);
+        self.redis.audit("redis", findings);
         for (name, downstream) in &self.downstreams {
             downstream.audit(&format!("downstreams.{name}"), findings);
         }

@@ -8,10 +8,7 @@ use actix_web::{
 };
 use shared_lib::problem::{Problem, kinds};
 
-use crate::{
-    auth::{WorkerAuth, session_store::CurrentSession},
-    html,
-};
+use crate::{auth::WorkerAuth, html};
 
 const BODY: &str = include_str!("start_page/body.html");
 
@@ -32,8 +29,10 @@ pub(crate) async fn get_page(
         return Err(problem.header(ALLOW, HeaderValue::from_static("GET, HEAD")));
     }
     let (mut response, html) = html::page(StatusCode::OK, "Trifront", "", BODY);
-    let current = CurrentSession::of(&session);
-    response.cookie(auth.csrf_cookie(current.as_ref().map(|current| &current.identity)));
+    // While sessions cannot be looked up, the token that the browser has may be the right one.
+    if let Ok(current) = auth.sessions().current(&session) {
+        response.cookie(auth.csrf_cookie(current.as_ref().map(|current| &current.identity)));
+    }
     Ok(response.body(html))
 }
 

@@ -6,7 +6,7 @@ pub mod products_page;
 
 use shared_lib::server::{RouteTable, caller, public};
 
-use crate::auth::{callback, login, logout, session_view};
+use crate::auth::{backchannel, callback, login, logout, own_sessions, renew, session_view};
 
 /// Every route.
 #[must_use]
@@ -16,7 +16,12 @@ pub fn routes() -> RouteTable {
         .route(callback::finish_login, public())
         .route(logout::end_session, caller())
         .route(logout::leave_provider, public())
-        .route(session_view::get_session, caller());
+        .route(session_view::get_session, caller())
+        .route(renew::renew_session, caller())
+        .route(own_sessions::list_sessions, caller())
+        .route(own_sessions::end_own_session, caller())
+        .route(own_sessions::end_other_sessions, caller())
+        .route(backchannel::end_sessions_of_provider, public().without_csrf("the provider's server calls it"));
     let v2 = RouteTable::new()
         .route(dashboard::get_dashboard, caller())
         .route(products_page::get_products_page, public())

@@ -6,7 +6,13 @@
 //! Whoever comes here is a person in a navigation, so what goes wrong is said on a page as well.
 
 use actix_session::{Session, SessionInsertError};
-use actix_web::{HttpRequest, HttpResponse, cookie::Cookie, get, http::StatusCode, web};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    cookie::Cookie,
+    get,
+    http::{StatusCode, header::USER_AGENT},
+    web,
+};
 use shared_lib::{
     context::RequestContext,
     jwt::TokenError,
@@ -18,11 +24,14 @@ use utoipa::IntoParams;
 use super::{
     WorkerAuth, random,
     return_to::ReturnTo,
-    session_store::{CurrentSession, Identity, Sessions, StoreError},
+    session_store::{Identity, SESSIONS_UNAVAILABLE, Sessions, StoreError},
     tokens::Tokens,
     transaction::Transaction,
 };
 use crate::html;
+
+/// The longest description of a browser that is kept.
+const MAX_DEVICE_CHARS: usize = 200;
 
 /// What the provider answers (RFC 6749 section 4.1.2, RFC 9207 section 2).
 #[derive(Default)]
@@ -88,7 +97,7 @@ pub(super) enum LoginError {
     NoIdToken,
     #[error("the session cannot be written")]
     Session(#[source] SessionInsertError),
-    #[error("the session that this one replaces cannot be ended")]
+    #[error("there is nowhere to keep the session")]
     Store(#[source] StoreError),
 }
 
@@ -108,9 +117,14 @@ impl LoginError {
             Self::Provider(_) | Self::IdToken(_) | Self::NoIdToken => {
                 (StatusCode::BAD_GATEWAY, "login-failed", "The sign-in service did not answer as it should.")
             }
-            Self::Session(_) | Self::Store(_) => {
+            Self::Session(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "login-failed", "Something went wrong on our side.")
             }
+            Self::Store(_) => (
+                SESSIONS_UNAVAILABLE.status,
+                SESSIONS_UNAVAILABLE.code,
+                "Nobody can sign in for the moment. Try again shortly.",
+            ),
         }
     }
 }
@@ -125,6 +139,7 @@ impl LoginError {
         (status = 200, description = "Signed in; a page that goes on", content_type = "text/html"),
         (status = 400, description = "Not signed in; a page that says why", content_type = "text/html"),
         (status = 502, description = "The provider failed; a page that says so", content_type = "text/html"),
+        (status = 503, description = "Sessions cannot be kept for the moment; a page that says so", content_type = "text/html"),
     )
 )]
 #[get("/callback")]
@@ -139,7 +154,7 @@ pub async fn finish_login(
     let Some((transaction, removal)) = auth.transactions.finish(&request, state, auth.clock.wall()) else {
         return refused(&LoginError::UnknownAttempt, &ReturnTo::default(), None);
     };
-    match sign_in(&ctx, &session, &auth, &answer, &transaction).await {
+    match sign_in(&ctx, &request, &session, &auth, &answer, &transaction).await {
         Ok(identity) => go_on(&transaction.return_to, [removal, auth.csrf_cookie(Some(&identity))]),
         Err(error) => refused(&error, &transaction.return_to, Some(removal)),
     }
@@ -147,6 +162,7 @@ pub async fn finish_login(
 
 async fn sign_in(
     ctx: &RequestContext,
+    request: &HttpRequest,
     session: &Session,
     auth: &WorkerAuth,
     answer: &Answer,
@@ -158,6 +174,8 @@ async fn sign_in(
         (Some(code), None) => code,
         (_, error) => return Err(LoginError::Refused(printable(error.unwrap_or("neither code nor error")))),
     };
+    // A code is good for one exchange, so what comes of it must have somewhere to go.
+    auth.sessions.check().await.map_err(LoginError::Store)?;
     let (answer, claims) = auth.exchange_code(ctx, code, transaction).await?;
     let tokens = Tokens::from_answer(&answer, None, auth.clock.wall(), auth.settings.oidc.refresh_lead());
     let identity = Identity {
@@ -165,13 +183,22 @@ async fn sign_in(
         name: claims.text("name").or_else(|| claims.text("preferred_username")).map(str::to_owned),
         provider_session: claims.session_id.clone(),
         subject: claims.subject,
+        signed_in_at: auth.clock.wall(),
+        device: request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok()).and_then(device),
     };
-    let replaced = CurrentSession::of(session).map(|current| current.id).or(transaction.replaces);
+    let current = auth.sessions.current(session).map_err(LoginError::Store)?;
+    let replaced = current.map(|current| current.secret).or_else(|| transaction.replaces.clone());
     Sessions::sign_in(session, &identity, &tokens).map_err(LoginError::Session)?;
     if let Some(replaced) = replaced {
         auth.end_replaced(ctx, &replaced).await.map_err(LoginError::Store)?;
     }
     Ok(identity)
+}
+
+/// What a browser says that it is, in a length that fits a list.
+fn device(agent: &str) -> Option<String> {
+    let agent: String = agent.chars().filter(|character| !character.is_control()).take(MAX_DEVICE_CHARS).collect();
+    (!agent.is_empty()).then_some(agent)
 }
 
 /// What the provider says goes into the log, but not at any length and not with control characters.

@@ -41,22 +41,23 @@ pub static CSRF_FAILED: ProblemKind = ProblemKind {
 
 /// Makes and checks tokens.
 pub(super) struct Csrf {
-    mac: Hmac<Sha256>,
+    /// The present one first; those that it replaced still check.
+    macs: Vec<Hmac<Sha256>>,
     origin: String,
     secure: bool,
 }
 
 impl Csrf {
-    /// `origin` is the public one; `secure` says whether it is https.
-    pub(super) fn new(mac: Hmac<Sha256>, origin: String, secure: bool) -> Self {
-        Self { mac, origin, secure }
+    /// `keys` has the present one first. `origin` is the public one; `secure` says whether it is https.
+    pub(super) fn new(keys: &[[u8; 64]], origin: String, secure: bool) -> Self {
+        Self { macs: keys.iter().map(|key| Hmac::new(key.into())).collect(), origin, secure }
     }
 
     /// A cookie with a fresh token for the session with this handle, or for someone who is not signed in.
     pub(super) fn cookie(&self, handle: Option<&str>) -> Cookie<'static> {
         let nonce = random::bytes::<NONCE_BYTES>();
-        let tag = self.tag(handle.unwrap_or(NOBODY), &nonce).finalize().into_bytes();
-        let token = BASE64_URL_SAFE_NO_PAD.encode([&nonce[..], &tag].concat());
+        let tag = self.macs.first().map(|mac| tag(mac, handle.unwrap_or(NOBODY), &nonce).finalize().into_bytes());
+        let token = BASE64_URL_SAFE_NO_PAD.encode([&nonce[..], &tag.unwrap_or_default()].concat());
         // Readable by script on purpose, so not HttpOnly.
         Cookie::build(COOKIE, token).path("/").secure(self.secure).same_site(SameSite::Strict).finish()
     }
@@ -91,13 +92,13 @@ impl Csrf {
         let Ok(bytes) = BASE64_URL_SAFE_NO_PAD.decode(token) else { return false };
         let Some((nonce, tag)) = bytes.split_at_checked(NONCE_BYTES) else { return false };
         // Compares in constant time.
-        self.tag(handle, nonce).verify_slice(tag).is_ok()
+        self.macs.iter().any(|mac| self::tag(mac, handle, nonce).verify_slice(tag).is_ok())
     }
+}
 
-    /// The nonce has one length, so no two inputs give the same text.
-    fn tag(&self, handle: &str, nonce: &[u8]) -> Hmac<Sha256> {
-        self.mac.clone().chain_update(nonce).chain_update(handle)
-    }
+/// The nonce has one length, so no two inputs give the same text.
+fn tag(mac: &Hmac<Sha256>, handle: &str, nonce: &[u8]) -> Hmac<Sha256> {
+    mac.clone().chain_update(nonce).chain_update(handle)
 }
 
 #[cfg(test)]
@@ -107,7 +108,7 @@ mod tests {
     use super::*;
 
     fn csrf() -> Csrf {
-        Csrf::new(Hmac::new(&[7; 64].into()), "https://shop.example".to_owned(), true)
+        Csrf::new(&[[7; 64]], "https://shop.example".to_owned(), true)
     }
 
     fn headers(fields: &[(HeaderName, &str)]) -> HeaderMap {

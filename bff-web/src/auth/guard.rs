@@ -18,13 +18,13 @@ use shared_lib::{
 };
 use url::form_urlencoded;
 
-use super::{WorkerAuth, return_to::ReturnTo, session_store::CurrentSession};
+use super::{WorkerAuth, return_to::ReturnTo};
 
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 
-/// Routes that are about the session itself. They neither prolong it nor need an access token: asking how long it lasts
+/// Routes that are about sessions. They neither prolong the present one nor need an access token: asking how long it lasts
 /// must not change the answer, and signing out must be possible while the provider is away.
-const ABOUT_THE_SESSION: [&str; 2] = ["/api/auth/session", "/api/auth/logout"];
+const ABOUT_SESSIONS: &str = "/api/auth/";
 
 /// See other: a person has to sign in first.
 pub static SIGN_IN_FIRST: ProblemKind = ProblemKind {
@@ -47,17 +47,20 @@ impl WebGuard {
     }
 
     async fn decide(&self, request: &ServiceRequest, route: &Route) -> Result<Admission, Problem> {
-        let session = CurrentSession::of(&request.get_session());
-        let Some(session) = session else {
-            return match route.policy.access {
-                Access::Public => Ok(Admission::default()),
-                Access::Caller | Access::Scopes(_) => Err(Problem::new(&kinds::UNAUTHENTICATED)),
-            };
+        let is_public = route.policy.access == Access::Public;
+        let checks_csrf = route.policy.csrf == CsrfCheck::ByMethod && !route.method.is_safe();
+        let session = match self.auth.sessions.current(&request.get_session()) {
+            Ok(Some(session)) => session,
+            Ok(None) if is_public => return Ok(Admission::default()),
+            Ok(None) => return Err(Problem::new(&kinds::UNAUTHENTICATED)),
+            // What needs no session goes on while the store is away.
+            Err(_) if is_public && !checks_csrf => return Ok(Admission::default()),
+            Err(error) => return Err(error.into()),
         };
-        if route.policy.csrf == CsrfCheck::ByMethod && !route.method.is_safe() {
+        if checks_csrf {
             self.auth.csrf.check(request.headers(), &session.identity.handle)?;
         }
-        if route.policy.access == Access::Public {
+        if is_public {
             return Ok(Admission::default());
         }
         if let Access::Scopes(needed) = route.policy.access
@@ -70,7 +73,7 @@ impl WebGuard {
             scopes: session.tokens.scopes().collect(),
             token: None,
         };
-        if !ABOUT_THE_SESSION.contains(&route.path.as_str()) {
+        if !route.path.starts_with(ABOUT_SESSIONS) {
             caller.token = Some(self.auth.access_token(&session).await?);
             self.auth.sessions.prolong(&session).await?;
         }

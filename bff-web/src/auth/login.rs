@@ -9,7 +9,7 @@ use shared_lib::{
 };
 use utoipa::IntoParams;
 
-use super::{WorkerAuth, return_to::ReturnTo, session_store::CurrentSession, transaction::Transaction};
+use super::{WorkerAuth, return_to::ReturnTo, transaction::Transaction};
 use crate::settings::PROVIDER;
 
 /// What begins a sign-in.
@@ -44,7 +44,7 @@ impl FromQuery for LoginParams {
         (status = 303, description = "On to the provider"),
         (status = 400, description = "`returnTo` is no local path", body = ProblemView, content_type = "application/problem+json"),
         (status = 502, description = "The provider failed", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "The provider is away", body = ProblemView, content_type = "application/problem+json"),
+        (status = 503, description = "The provider or the session store is away", body = ProblemView, content_type = "application/problem+json"),
         (status = 504, description = "The provider took too long", body = ProblemView, content_type = "application/problem+json"),
     )
 )]
@@ -56,7 +56,7 @@ pub async fn begin_login(
     auth: web::Data<WorkerAuth>,
     Query(params): Query<LoginParams>,
 ) -> Result<HttpResponse, Problem> {
-    let replaces = CurrentSession::of(&session).map(|current| current.id);
+    let replaces = auth.sessions.current(&session)?.map(|current| current.secret);
     let transaction = Transaction::begin(params.return_to, replaces);
     let url = auth.authorization_url(&ctx, &transaction).await.map_err(|error| error.into_problem(PROVIDER))?;
     let mut response = HttpResponse::SeeOther();

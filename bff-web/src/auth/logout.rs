@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 use shared_lib::{
     context::RequestContext,
     pagination::{FromQuery, Query, QueryReader},
-    problem::{Problem, ProblemView, kinds},
+    problem::{Problem, ProblemView},
 };
 use utoipa::{IntoParams, ToSchema};
 
-use super::{WorkerAuth, seal::Seal, session_store::CurrentSession};
+use super::{WorkerAuth, seal::Seal, session_ends::EndReason};
 
 /// What a ticket is sealed for.
 const CONTEXT: &str = "logout";
@@ -47,6 +47,7 @@ pub struct LogoutView {
         (status = 200, description = "The session has ended", body = LogoutView),
         (status = 401, description = "Nobody is signed in", body = ProblemView, content_type = "application/problem+json"),
         (status = 403, description = "The CSRF token is missing or wrong", body = ProblemView, content_type = "application/problem+json"),
+        (status = 503, description = "Sessions cannot be looked up", body = ProblemView, content_type = "application/problem+json"),
     )
 )]
 #[post("/logout")]
@@ -55,7 +56,8 @@ pub async fn end_session(
     session: Session,
     auth: web::Data<WorkerAuth>,
 ) -> Result<HttpResponse, Problem> {
-    let current = CurrentSession::of(&session).ok_or_else(|| Problem::new(&kinds::UNAUTHENTICATED))?;
+    let current = auth.require_session(&session)?;
+    auth.sessions.end(&current.id, EndReason::SignedOut).await?;
     session.purge();
     auth.revoke_later(Some(&ctx), &current.tokens);
     let hint = current.identity.provider_session.unwrap_or(current.identity.subject);

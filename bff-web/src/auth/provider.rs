@@ -14,13 +14,14 @@ use url::Url;
 use super::{
     WorkerAuth,
     callback::LoginError,
-    session_store::{SessionId, StoreError},
+    session_ends::EndReason,
+    session_store::{SessionSecret, StoreError},
     tokens::Tokens,
     transaction::Transaction,
 };
 
 /// The time for a call that no request waits for.
-const BACKGROUND_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const BACKGROUND_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Attempts on the wire for such a call: metadata and the call itself, each with a retry.
 const BACKGROUND_ATTEMPTS: u32 = 4;
@@ -104,9 +105,10 @@ impl WorkerAuth {
     ///
     /// # Errors
     /// A store that is away.
-    pub(super) async fn end_replaced(&self, ctx: &RequestContext, id: &SessionId) -> Result<(), StoreError> {
-        if let Some(tokens) = self.sessions.tokens(id).await? {
-            self.sessions.end(id).await?;
+    pub(super) async fn end_replaced(&self, ctx: &RequestContext, old: &SessionSecret) -> Result<(), StoreError> {
+        let tokens = self.sessions.tokens(old).await?;
+        let ended = self.sessions.end(&old.id(), EndReason::SignedInAgain).await?;
+        if let Some(tokens) = tokens.filter(|_| ended) {
             self.revoke_later(Some(ctx), &tokens);
         }
         Ok(())

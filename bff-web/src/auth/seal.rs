@@ -16,9 +16,37 @@ use super::random;
 
 const NONCE_BYTES: usize = 24;
 
-/// Seals values of one type under one key.
+/// Encrypts with one key, and opens with that and with those that it replaced.
+pub(super) struct Ciphers(Vec<XChaCha20Poly1305>);
+
+impl Ciphers {
+    /// With these keys, the present one first.
+    pub(super) fn new(keys: &[[u8; 32]]) -> Self {
+        Self(keys.iter().map(|key| XChaCha20Poly1305::new(key.into())).collect())
+    }
+
+    /// As base64url text that only [`open`](Self::open) with the same `context` reads.
+    pub(super) fn seal(&self, message: &[u8], context: &[u8]) -> Option<String> {
+        let nonce = random::bytes::<NONCE_BYTES>();
+        let payload = Payload { msg: message, aad: context };
+        let mut sealed = nonce.to_vec();
+        sealed.extend(self.0.first()?.encrypt(XNonce::from_slice(&nonce), payload).ok()?);
+        Some(BASE64_URL_SAFE_NO_PAD.encode(sealed))
+    }
+
+    /// The message. `None` for what was not sealed with one of the keys, or for something else.
+    pub(super) fn open(&self, text: &str, context: &[u8]) -> Option<Vec<u8>> {
+        let sealed = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (nonce, message) = sealed.split_at_checked(NONCE_BYTES)?;
+        self.0
+            .iter()
+            .find_map(|cipher| cipher.decrypt(XNonce::from_slice(nonce), Payload { msg: message, aad: context }).ok())
+    }
+}
+
+/// Seals values of one type.
 pub(super) struct Seal<T> {
-    cipher: XChaCha20Poly1305,
+    ciphers: Ciphers,
     lifetime: Duration,
     of: PhantomData<fn(T) -> T>,
 }
@@ -30,9 +58,9 @@ struct Sealed<T> {
 }
 
 impl<T: Serialize + DeserializeOwned> Seal<T> {
-    /// With this key, for values that are of use for `lifetime`.
-    pub(super) fn new(key: [u8; 32], lifetime: Duration) -> Self {
-        Self { cipher: XChaCha20Poly1305::new(&key.into()), lifetime, of: PhantomData }
+    /// With these keys, the present one first, for values that are of use for `lifetime`.
+    pub(super) fn new(keys: &[[u8; 32]], lifetime: Duration) -> Self {
+        Self { ciphers: Ciphers::new(keys), lifetime, of: PhantomData }
     }
 
     /// How long a sealed value can be opened.
@@ -45,19 +73,12 @@ impl<T: Serialize + DeserializeOwned> Seal<T> {
     pub(super) fn seal(&self, value: T, context: &str, now: Timestamp) -> Option<String> {
         let expires_at = now.checked_add(self.lifetime).unwrap_or(Timestamp::MAX);
         let message = serde_json::to_vec(&Sealed { value, expires_at }).ok()?;
-        let nonce = random::bytes::<NONCE_BYTES>();
-        let payload = Payload { msg: &message, aad: context.as_bytes() };
-        let mut sealed = nonce.to_vec();
-        sealed.extend(self.cipher.encrypt(XNonce::from_slice(&nonce), payload).ok()?);
-        Some(BASE64_URL_SAFE_NO_PAD.encode(sealed))
+        self.ciphers.seal(&message, context.as_bytes())
     }
 
     /// The value and when it ends. `None` for what was not sealed here, for this context, or has expired.
     pub(super) fn open(&self, text: &str, context: &str, now: Timestamp) -> Option<(T, Timestamp)> {
-        let sealed = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
-        let (nonce, message) = sealed.split_at_checked(NONCE_BYTES)?;
-        let payload = Payload { msg: message, aad: context.as_bytes() };
-        let message = self.cipher.decrypt(XNonce::from_slice(nonce), payload).ok()?;
+        let message = self.ciphers.open(text, context.as_bytes())?;
         let Sealed { value, expires_at } = serde_json::from_slice(&message).ok()?;
         (now < expires_at).then_some((value, expires_at))
     }
@@ -72,7 +93,7 @@ mod tests {
     const NOON: Timestamp = Timestamp::constant(1_700_000_000, 0);
 
     fn seal() -> Seal<String> {
-        Seal::new([7; 32], Duration::from_secs(60))
+        Seal::new(&[[7; 32]], Duration::from_secs(60))
     }
 
     #[test]
@@ -88,7 +109,7 @@ mod tests {
     #[test]
     fn what_was_changed_or_made_with_another_key_is_not_opened() {
         let text = seal().seal("verifier".to_owned(), "login-1", NOON).expect("text can be sealed");
-        let other = Seal::<String>::new([8; 32], Duration::from_secs(60));
+        let other = Seal::<String>::new(&[[8; 32]], Duration::from_secs(60));
         assert_eq!(other.open(&text, "login-1", NOON), None);
         for place in 0..text.len() {
             let mut changed = text.clone().into_bytes();
@@ -99,5 +120,15 @@ mod tests {
         for text in ["", "AA", "not base64!"] {
             assert_eq!(seal().open(text, "login-1", NOON), None, "{text}");
         }
+    }
+
+    /// Shows: W5
+    #[test]
+    fn what_a_former_key_sealed_still_opens_and_the_present_key_seals() {
+        let old = seal().seal("verifier".to_owned(), "login-1", NOON).expect("text can be sealed");
+        let rotated = Seal::<String>::new(&[[8; 32], [7; 32]], Duration::from_secs(60));
+        assert!(rotated.open(&old, "login-1", NOON).is_some());
+        let new = rotated.seal("verifier".to_owned(), "login-1", NOON).expect("text can be sealed");
+        assert!(seal().open(&new, "login-1", NOON).is_none(), "sealed with the present key");
     }
 }

@@ -6,118 +6,48 @@
 //!
 //! The map is written once, at sign-in. Later changes (fresh tokens, a later idle end) go to the records directly, because
 //! `actix-session` would write the whole map as the request found it, and with it undo what happened meanwhile.
+//!
+//! Tokens are sealed on the way into the store, under a key that only a request with the session's cookie can derive.
 
 mod memory;
+mod records;
+pub mod redis;
+mod secret;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use actix_session::{
     Session,
     storage::{LoadError, SaveError, SessionKey, UpdateError},
 };
-use actix_web::{cookie::time, http::StatusCode};
-use futures_util::future::BoxFuture;
+use actix_web::cookie::time;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-use shared_lib::{
-    clock::Clock,
-    problem::{Problem, ProblemKind},
-};
+use shared_lib::clock::Clock;
 
 pub use memory::MemoryRecords;
+pub use records::{
+    Ends, Fields, Group, Lease, Record, SESSIONS_UNAVAILABLE, SessionId, SessionRecords, Settled, StoreError,
+    StoreFuture,
+};
+pub use secret::SessionSecret;
+pub(super) use secret::TokenSeals;
 
-use super::{random, tokens::Tokens};
+use super::{
+    random,
+    session_ends::{EndReason, SessionEnd, SessionEnds},
+    tokens::Tokens,
+};
 
 /// The entries of a session's map.
 const IDENTITY: &str = "identity";
 const TOKENS: &str = "tokens";
 /// Entries that a load adds; they are never stored.
 const ADDED: char = '@';
-const ID: &str = "@id";
+const KEY: &str = "@key";
 const ENDS: &str = "@ends";
-
-/// What the records of a session hold, by name.
-pub type Fields = HashMap<String, String>;
-
-/// What a session is known by in the store: a hash of its key, so that a dump of the store gives nobody a cookie.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct SessionId([u8; 32]);
-
-impl SessionId {
-    fn of(key: &SessionKey) -> Self {
-        Self(Sha256::digest(key.as_ref()).into())
-    }
-}
-
-/// When a session ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ends {
-    /// When no request comes.
-    pub idle: Timestamp,
-    /// In any case.
-    pub absolute: Timestamp,
-}
-
-impl Ends {
-    /// Whichever comes first.
-    #[must_use]
-    pub fn first(&self) -> Timestamp {
-        self.idle.min(self.absolute)
-    }
-}
-
-/// A store that cannot be reached.
-#[derive(Debug, thiserror::Error)]
-#[error("the session store cannot be reached")]
-pub struct StoreError(#[source] pub anyhow::Error);
-
-/// Service unavailable: sessions cannot be looked up.
-pub static SESSIONS_UNAVAILABLE: ProblemKind = ProblemKind {
-    code: "sessions-unavailable",
-    status: StatusCode::SERVICE_UNAVAILABLE,
-    title: "Sessions cannot be looked up",
-    remedy: "Wait for the time in `Retry-After`. Nobody has been signed out.",
-};
-
-impl From<StoreError> for Problem {
-    fn from(error: StoreError) -> Self {
-        Self::new(&SESSIONS_UNAVAILABLE).retry_after(Duration::from_secs(1)).caused_by(error)
-    }
-}
-
-/// Where sessions are kept.
-pub trait SessionRecords: Send + Sync + 'static {
-    /// The fields of a session that has not ended, and when it ends.
-    ///
-    /// # Errors
-    /// [`StoreError`], as everywhere here.
-    fn load<'a>(&'a self, id: &'a SessionId) -> BoxFuture<'a, Result<Option<(Fields, Ends)>, StoreError>>;
-
-    /// Begins a session.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    fn create(&self, id: SessionId, fields: Fields) -> BoxFuture<'_, Result<(), StoreError>>;
-
-    /// Writes these fields and leaves the others, if the session has not ended. Whether it had not.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    fn write<'a>(&'a self, id: &'a SessionId, fields: Fields) -> BoxFuture<'a, Result<bool, StoreError>>;
-
-    /// Begins the idle time anew, if the session has not ended.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    fn prolong<'a>(&'a self, id: &'a SessionId) -> BoxFuture<'a, Result<(), StoreError>>;
-
-    /// Ends a session.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    fn delete<'a>(&'a self, id: &'a SessionId) -> BoxFuture<'a, Result<(), StoreError>>;
-}
+/// Stands alone, for a session that may be there but cannot be looked up.
+const AWAY: &str = "@away";
 
 /// Who signed in, as the ID token said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,6 +60,10 @@ pub struct Identity {
     pub name: Option<String>,
     /// The session's name at the provider, for signing out there.
     pub provider_session: Option<String>,
+    /// When the user signed in.
+    pub signed_in_at: Timestamp,
+    /// What the browser said that it is, shortened.
+    pub device: Option<String>,
 }
 
 /// The session of the request at hand.
@@ -137,6 +71,8 @@ pub struct Identity {
 pub struct CurrentSession {
     /// Its name in the store.
     pub id: SessionId,
+    /// What its tokens are sealed with.
+    pub secret: SessionSecret,
     /// Who signed in.
     pub identity: Identity,
     /// The user's tokens, as the request found them.
@@ -145,26 +81,30 @@ pub struct CurrentSession {
     pub ends: Ends,
 }
 
-impl CurrentSession {
-    /// Reads what `actix-session` loaded. `None` when nobody is signed in.
-    #[must_use]
-    pub fn of(session: &Session) -> Option<Self> {
-        let identity = read(session, IDENTITY)?;
-        Some(Self { id: read(session, ID)?, identity, tokens: read(session, TOKENS)?, ends: read(session, ENDS)? })
-    }
+/// A session of somebody, as the store knows it.
+#[derive(Debug, Clone)]
+pub struct KnownSession {
+    /// Its name in the store.
+    pub id: SessionId,
+    /// Who signed in.
+    pub identity: Identity,
+    /// When it ends, unless it is prolonged.
+    pub ends: Ends,
 }
 
-fn read<T: serde::de::DeserializeOwned>(session: &Session, name: &str) -> Option<T> {
-    session.get(name).unwrap_or_else(|error| {
-        tracing::error!(%error, "a stored session cannot be read");
-        None
-    })
+/// A lease, with the tokens as they are under it.
+pub(super) enum TokenLease {
+    Granted { fence: u64, tokens: Tokens, unsettled: bool },
+    Held,
+    Ended,
 }
 
 /// The sessions of this service. Cheap to clone.
 #[derive(Clone)]
 pub struct Sessions {
     records: Arc<dyn SessionRecords>,
+    ends: SessionEnds,
+    seals: TokenSeals,
     idle_timeout: Duration,
     clock: Clock,
 }
@@ -172,8 +112,41 @@ pub struct Sessions {
 impl Sessions {
     /// On this store.
     #[must_use]
-    pub fn new(records: Arc<dyn SessionRecords>, idle_timeout: Duration, clock: Clock) -> Self {
-        Self { records, idle_timeout, clock }
+    pub(super) fn new(
+        records: Arc<dyn SessionRecords>,
+        seals: TokenSeals,
+        idle_timeout: Duration,
+        clock: Clock,
+    ) -> Self {
+        Self { records, ends: SessionEnds::default(), seals, idle_timeout, clock }
+    }
+
+    /// Where the ends of sessions become known.
+    #[must_use]
+    pub fn ends(&self) -> &SessionEnds {
+        &self.ends
+    }
+
+    /// The session that `actix-session` loaded. `None` when nobody is signed in.
+    ///
+    /// # Errors
+    /// [`StoreError`] when there may be one that could not be looked up.
+    pub fn current(&self, session: &Session) -> Result<Option<CurrentSession>, StoreError> {
+        if let Some(error) = read::<String>(session, AWAY) {
+            return Err(StoreError(anyhow::Error::msg(error)));
+        }
+        Ok(self.read_current(session))
+    }
+
+    fn read_current(&self, session: &Session) -> Option<CurrentSession> {
+        let secret: SessionSecret = read(session, KEY)?;
+        let sealed: String = read(session, TOKENS)?;
+        let Some(tokens) = self.seals.open(&secret, &sealed) else {
+            tracing::warn!("the tokens of a session were sealed with a key that is no longer known");
+            return None;
+        };
+        let (identity, ends) = (read(session, IDENTITY)?, read(session, ENDS)?);
+        Some(CurrentSession { id: secret.id(), secret, identity, tokens, ends })
     }
 
     /// Makes the session at hand that of this user, under a new key. What it was before is gone.
@@ -191,22 +164,62 @@ impl Sessions {
         session.insert(TOKENS, tokens)
     }
 
+    /// Whether the store answers.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it does not.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        self.records.load(&SessionId::of("")).await.map(drop)
+    }
+
     /// The tokens of a session as they are now. `None` when it has ended.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn tokens(&self, id: &SessionId) -> Result<Option<Tokens>, StoreError> {
-        let loaded = self.records.load(id).await?;
-        Ok(loaded.and_then(|(fields, _)| serde_json::from_str(fields.get(TOKENS)?).ok()))
+    pub async fn tokens(&self, secret: &SessionSecret) -> Result<Option<Tokens>, StoreError> {
+        let record = self.records.load(&secret.id()).await?;
+        Ok(record.and_then(|record| self.opened(secret, &record)))
     }
 
-    /// Keeps fresh tokens, if the session has not ended. Whether it had not.
+    fn opened(&self, secret: &SessionSecret, record: &Record) -> Option<Tokens> {
+        self.seals.open(secret, &parse::<String>(record.fields.get(TOKENS)?)?)
+    }
+
+    /// Asks to be the only one that refreshes a session's tokens, and reads them once that is so.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn keep_tokens(&self, id: &SessionId, tokens: &Tokens) -> Result<bool, StoreError> {
-        let text = serde_json::to_string(tokens).map_err(|error| StoreError(error.into()))?;
-        self.records.write(id, Fields::from([(TOKENS.to_owned(), text)])).await
+    pub(super) async fn lease(&self, secret: &SessionSecret, lifetime: Duration) -> Result<TokenLease, StoreError> {
+        Ok(match self.records.lease(&secret.id(), lifetime).await? {
+            Lease::Granted { fence, record, unsettled } => match self.opened(secret, &record) {
+                Some(tokens) => TokenLease::Granted { fence, tokens, unsettled },
+                None => TokenLease::Ended,
+            },
+            Lease::Held => TokenLease::Held,
+            Lease::Ended => TokenLease::Ended,
+        })
+    }
+
+    /// Writes what came of a refresh and gives the lease back; without tokens there is nothing new.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(super) async fn settle(
+        &self,
+        secret: &SessionSecret,
+        fence: u64,
+        tokens: Option<&Tokens>,
+    ) -> Result<Settled, StoreError> {
+        let mut fields = Fields::new();
+        if let Some(tokens) = tokens {
+            fields.insert(TOKENS.to_owned(), text(&self.seals.seal(secret, tokens)?)?);
+        }
+        self.records.settle(&secret.id(), fence, fields).await
+    }
+
+    /// The store itself, for what concerns a lease alone.
+    pub(super) fn records(&self) -> &dyn SessionRecords {
+        &*self.records
     }
 
     /// Begins the idle time anew. Not at every request: only when a twentieth of it has gone by.
@@ -222,42 +235,175 @@ impl Sessions {
         self.records.prolong(&session.id).await
     }
 
-    /// Ends a session.
+    /// Begins the idle time anew, and says when the session ends now. `None` when it has ended.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn end(&self, id: &SessionId) -> Result<(), StoreError> {
-        self.records.delete(id).await
+    pub(super) async fn renew(&self, id: &SessionId) -> Result<Option<Ends>, StoreError> {
+        self.records.prolong(id).await?;
+        Ok(self.records.load(id).await?.map(|record| record.ends))
+    }
+
+    /// When somebody last used a session, to the twentieth of its idle time.
+    #[must_use]
+    pub fn last_seen(&self, ends: &Ends) -> Timestamp {
+        ends.idle.checked_sub(self.idle_timeout).unwrap_or(Timestamp::MIN)
+    }
+
+    /// Ends a session. All that hangs on it learns why, on every replica. Whether it had not ended before.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn end(&self, id: &SessionId, reason: EndReason) -> Result<bool, StoreError> {
+        let ended = self.records.delete(id, reason).await?;
+        if ended {
+            self.ends.tell(id, reason);
+        }
+        Ok(ended)
+    }
+
+    /// The sessions of a group that have not ended, the latest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn of_group(&self, group: &Group) -> Result<Vec<KnownSession>, StoreError> {
+        let mut known = Vec::new();
+        for id in self.records.members(group).await? {
+            let Some(record) = self.records.load(&id).await? else { continue };
+            let Some(identity) = record.fields.get(IDENTITY).and_then(|text| parse::<Identity>(text)) else { continue };
+            known.push(KnownSession { id, identity, ends: record.ends });
+        }
+        known.sort_by_key(|session| std::cmp::Reverse(session.identity.signed_in_at));
+        Ok(known)
+    }
+
+    /// Ends the sessions of a group but for one. How many had not ended before.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn end_group(
+        &self,
+        group: &Group,
+        except: Option<&SessionId>,
+        reason: EndReason,
+    ) -> Result<usize, StoreError> {
+        let mut ended = 0;
+        for id in self.records.members(group).await? {
+            if except != Some(&id) && self.end(&id, reason).await? {
+                ended += 1;
+            }
+        }
+        Ok(ended)
+    }
+
+    /// Learns of the end of a session: a sign-out anywhere, its idle or absolute end, an operator's or the provider's word.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn subscribe(&self, session: &CurrentSession) -> Result<SessionEnd, StoreError> {
+        let end = self.ends.subscribe(session.id, session.ends.first());
+        // It may have ended before anybody listened.
+        self.look_up(vec![session.id]).await?;
+        Ok(end)
+    }
+
+    /// Looks sessions up, and tells of those that are gone.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(super) async fn look_up(&self, ids: Vec<SessionId>) -> Result<(), StoreError> {
+        let now = self.clock.wall();
+        let due = self.ends.due(now);
+        for id in ids {
+            match self.records.load(&id).await? {
+                Some(record) => self.ends.moved(&id, record.ends.first()),
+                None if due.contains(&id) => self.ends.tell(&id, EndReason::Expired),
+                None => self.ends.tell(&id, EndReason::Unknown),
+            }
+        }
+        Ok(())
+    }
+
+    /// Notices sessions whose time is up, for as long as it is polled.
+    pub(super) async fn watch_time(self) {
+        let mut beat = tokio::time::interval(TIME_CHECK);
+        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            beat.tick().await;
+            // What cannot be looked up now is looked up at the next beat.
+            let _ = self.look_up(self.ends.due(self.clock.wall())).await;
+        }
+    }
+
+    /// Remembers a name for `lifetime`. Whether it was not known.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(super) async fn claim(&self, name: &str, lifetime: Duration) -> Result<bool, StoreError> {
+        self.records.claim(name, lifetime).await
     }
 }
 
+/// How often sessions are looked for whose time is up.
+const TIME_CHECK: Duration = Duration::from_millis(500);
+
+fn read<T: serde::de::DeserializeOwned>(session: &Session, name: &str) -> Option<T> {
+    session.get(name).unwrap_or_else(|error| {
+        tracing::error!(%error, "a stored session cannot be read");
+        None
+    })
+}
+
+fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Option<T> {
+    serde_json::from_str(text).ok()
+}
+
+fn text<T: Serialize>(value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError(error.into()))
+}
+
 impl actix_session::storage::SessionStore for Sessions {
+    /// A store that is away is no failure here, because the request may be one that needs no session: whoever asks for
+    /// [`Sessions::current`] learns of it.
     async fn load(&self, key: &SessionKey) -> Result<Option<Fields>, LoadError> {
-        let id = SessionId::of(key);
-        let Some((mut fields, ends)) = self.records.load(&id).await.map_err(|error| LoadError::Other(error.into()))?
-        else {
-            return Ok(None);
+        let secret = SessionSecret::new(key.as_ref());
+        let added = |error: StoreError| LoadError::Deserialization(error.into());
+        let mut fields = match self.records.load(&secret.id()).await {
+            Ok(None) => return Ok(None),
+            Ok(Some(record)) => {
+                let mut fields = record.fields;
+                fields.insert(ENDS.to_owned(), text(&record.ends).map_err(added)?);
+                fields
+            }
+            Err(StoreError(error)) => {
+                return Ok(Some(Fields::from([(AWAY.to_owned(), text(&format!("{error:#}")).map_err(added)?)])));
+            }
         };
-        let added = [(ID, serde_json::to_string(&id)), (ENDS, serde_json::to_string(&ends))];
-        for (name, text) in added {
-            fields.insert(name.to_owned(), text.map_err(|error| LoadError::Deserialization(error.into()))?);
-        }
+        fields.insert(KEY.to_owned(), text(&secret).map_err(added)?);
         Ok(Some(fields))
     }
 
     /// The records know how long a session lasts; `_ttl` says nothing that they do not.
     async fn save(&self, fields: Fields, _ttl: &time::Duration) -> Result<SessionKey, SaveError> {
-        let key = random::token().try_into();
-        let key: SessionKey = key.map_err(|_| SaveError::Other(anyhow::anyhow!("a session key is too long")))?;
-        self.records
-            .create(SessionId::of(&key), stored(fields))
-            .await
-            .map_err(|error| SaveError::Other(error.into()))?;
-        Ok(key)
+        let key = random::token();
+        let secret = SessionSecret::new(&key);
+        let mut fields = stored(fields);
+        let failed = |error: StoreError| SaveError::Other(error.into());
+        if let Some(tokens) = fields.get(TOKENS).and_then(|text| parse::<Tokens>(text)) {
+            let sealed = self.seals.seal(&secret, &tokens).and_then(|sealed| text(&sealed)).map_err(failed)?;
+            fields.insert(TOKENS.to_owned(), sealed);
+        }
+        let identity = fields.get(IDENTITY).and_then(|text| parse::<Identity>(text));
+        let groups = identity.map(|identity| {
+            let at_provider = identity.provider_session.as_deref().map(Group::of_provider_session);
+            std::iter::once(Group::of_subject(&identity.subject)).chain(at_provider).collect()
+        });
+        self.records.create(secret.id(), fields, groups.unwrap_or_default()).await.map_err(failed)?;
+        key.try_into().map_err(|_| SaveError::Other(anyhow::anyhow!("a session key is too long")))
     }
 
     async fn update(&self, key: SessionKey, fields: Fields, _ttl: &time::Duration) -> Result<SessionKey, UpdateError> {
-        let written = self.records.write(&SessionId::of(&key), stored(fields)).await;
+        let written = self.records.write(&SessionId::of(key.as_ref()), stored(fields)).await;
         written.map_err(|error| UpdateError::Other(error.into()))?;
         Ok(key)
     }
@@ -268,7 +414,8 @@ impl actix_session::storage::SessionStore for Sessions {
     }
 
     async fn delete(&self, key: &SessionKey) -> Result<(), anyhow::Error> {
-        Ok(self.records.delete(&SessionId::of(key)).await?)
+        self.end(&SessionId::of(key.as_ref()), EndReason::SignedOut).await?;
+        Ok(())
     }
 }
 

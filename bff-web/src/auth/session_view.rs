@@ -5,10 +5,13 @@ use actix_session::Session;
 use actix_web::{HttpResponse, get, web};
 use jiff::Timestamp;
 use serde::Serialize;
-use shared_lib::problem::{Problem, ProblemView, kinds};
+use shared_lib::problem::{Problem, ProblemView};
 use utoipa::ToSchema;
 
-use super::{WorkerAuth, session_store::CurrentSession};
+use super::{
+    WorkerAuth,
+    session_store::{Ends, Identity},
+};
 
 /// The session.
 #[derive(Debug, Serialize, ToSchema)]
@@ -22,6 +25,17 @@ pub struct SessionView {
     /// When it ends in any case.
     #[schema(value_type = String, format = DateTime)]
     pub ends_at: Timestamp,
+}
+
+impl SessionView {
+    /// What is said of this session.
+    pub(super) fn of(identity: Identity, ends: &Ends) -> Self {
+        Self {
+            user: SessionUser { id: identity.subject, name: identity.name },
+            idle_ends_at: ends.first(),
+            ends_at: ends.absolute,
+        }
+    }
 }
 
 /// Who is signed in, as the provider said.
@@ -43,15 +57,12 @@ pub struct SessionUser {
     responses(
         (status = 200, description = "The session", body = SessionView),
         (status = 401, description = "Nobody is signed in", body = ProblemView, content_type = "application/problem+json"),
+        (status = 503, description = "Sessions cannot be looked up", body = ProblemView, content_type = "application/problem+json"),
     )
 )]
 #[get("/session")]
 pub async fn get_session(session: Session, auth: web::Data<WorkerAuth>) -> Result<HttpResponse, Problem> {
-    let current = CurrentSession::of(&session).ok_or_else(|| Problem::new(&kinds::UNAUTHENTICATED))?;
+    let current = auth.require_session(&session)?;
     let cookie = auth.csrf_cookie(Some(&current.identity));
-    Ok(HttpResponse::Ok().cookie(cookie).json(SessionView {
-        user: SessionUser { id: current.identity.subject, name: current.identity.name },
-        idle_ends_at: current.ends.first(),
-        ends_at: current.ends.absolute,
-    }))
+    Ok(HttpResponse::Ok().cookie(cookie).json(SessionView::of(current.identity, &current.ends)))
 }

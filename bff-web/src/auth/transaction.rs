@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
-use super::{random, return_to::ReturnTo, seal::Seal, session_store::SessionId};
+use super::{random, return_to::ReturnTo, seal::Seal, session_store::SessionSecret};
 
 /// How many characters of the state are in the cookie's name, to find it again.
 const LABEL_CHARS: usize = 8;
@@ -30,12 +30,12 @@ pub(super) struct Transaction {
     pub(super) return_to: ReturnTo,
     /// The session that the browser had when it began. It ends when the new one begins; by then the browser does not send
     /// it, because a redirect of another site carries no Strict cookie.
-    pub(super) replaces: Option<SessionId>,
+    pub(super) replaces: Option<SessionSecret>,
 }
 
 impl Transaction {
     /// A new attempt.
-    pub(super) fn begin(return_to: ReturnTo, replaces: Option<SessionId>) -> Self {
+    pub(super) fn begin(return_to: ReturnTo, replaces: Option<SessionSecret>) -> Self {
         Self { state: random::token(), nonce: random::token(), verifier: random::token(), return_to, replaces }
     }
 }
@@ -131,7 +131,7 @@ mod tests {
     const NOON: Timestamp = Timestamp::constant(1_700_000_000, 0);
 
     fn transactions() -> Transactions {
-        Transactions::new(Seal::new([7; 32], Duration::from_secs(600)), true, 3)
+        Transactions::new(Seal::new(&[[7; 32]], Duration::from_secs(600)), true, 3)
     }
 
     /// A browser's cookies after an answer.

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use shared_lib::settings::{Findings, Secret, StringList, key};
+use shared_lib::{
+    jwt::Algorithm,
+    oauth::{AssertionAudience, AssertionKey, ClientAuth},
+    settings::{Findings, Secret, StringList, key},
+};
 use url::Url;
 
 /// The OpenID provider.
@@ -16,8 +20,16 @@ pub struct OidcSettings {
     pub client_id: String,
     /// How this service authenticates at the token endpoint.
     pub client_authentication: ClientAuthentication,
-    /// What it authenticates with.
+    /// What it authenticates with, where that is a secret.
     pub client_secret: Secret,
+    /// The private key (PKCS#8, PEM) that signs its assertions, for `private_key_jwt`.
+    pub client_key: Option<Secret>,
+    /// What that key is named at the provider.
+    pub client_key_id: Option<String>,
+    /// What that key signs with, such as `ES256`.
+    pub client_key_algorithm: String,
+    /// For whom the assertions are meant.
+    pub client_assertion_audience: ClientAssertionAudience,
     /// The scopes that are asked for at sign-in.
     pub scopes: StringList,
     /// The `audience` parameter of the authorization request, for providers that want one.
@@ -34,6 +46,18 @@ pub enum ClientAuthentication {
     ClientSecretBasic,
     /// In the form.
     ClientSecretPost,
+    /// By an assertion that it signs (RFC 7523): the provider holds nothing that could be stolen from it.
+    PrivateKeyJwt,
+}
+
+/// For whom a client's assertions are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientAssertionAudience {
+    /// The issuer.
+    Issuer,
+    /// The token endpoint, which some providers insist on.
+    TokenEndpoint,
 }
 
 impl OidcSettings {
@@ -41,6 +65,23 @@ impl OidcSettings {
     #[must_use]
     pub fn refresh_lead(&self) -> Duration {
         Duration::from_millis(self.refresh_lead_ms)
+    }
+
+    /// How this service authenticates, put together. `None` when the key cannot be used.
+    #[must_use]
+    pub fn client_auth(&self) -> Option<ClientAuth> {
+        Some(match self.client_authentication {
+            ClientAuthentication::ClientSecretBasic => ClientAuth::SecretBasic(self.client_secret.clone()),
+            ClientAuthentication::ClientSecretPost => ClientAuth::SecretPost(self.client_secret.clone()),
+            ClientAuthentication::PrivateKeyJwt => {
+                let algorithm = Algorithm::from_name(&self.client_key_algorithm)?;
+                let key = AssertionKey::from_pem(self.client_key.as_ref()?, algorithm, self.client_key_id.as_deref());
+                ClientAuth::PrivateKeyJwt(key.ok()?.for_audience(match self.client_assertion_audience {
+                    ClientAssertionAudience::Issuer => AssertionAudience::Issuer,
+                    ClientAssertionAudience::TokenEndpoint => AssertionAudience::TokenEndpoint,
+                }))
+            }
+        })
     }
 
     /// Checks what types cannot. `prefix` is the section's path.
@@ -55,7 +96,14 @@ impl OidcSettings {
         let message = "must be an absolute http or https address without query and fragment, as the provider writes it";
         findings.require(is_issuer, key(prefix, "issuer"), message);
         findings.require(!self.client_id.is_empty(), key(prefix, "client_id"), "must not be empty");
-        findings.require(!self.client_secret.is_empty(), key(prefix, "client_secret"), "must not be empty");
+        let has_key = self.client_authentication == ClientAuthentication::PrivateKeyJwt;
+        let has_secret = has_key || !self.client_secret.is_empty();
+        findings.require(has_secret, key(prefix, "client_secret"), "must not be empty");
+        let is_known = Algorithm::from_name(&self.client_key_algorithm).is_some();
+        let message = "must be one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA";
+        findings.require(is_known, key(prefix, "client_key_algorithm"), message);
+        let message = "must be a private key (PKCS#8, PEM) for client_key_algorithm";
+        findings.require(!is_known || self.client_auth().is_some(), key(prefix, "client_key"), message);
         let asks_for_identity = self.scopes.iter().any(|scope| scope == "openid");
         findings.require(asks_for_identity, key(prefix, "scopes"), "must contain openid");
         findings.require(

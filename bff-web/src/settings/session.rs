@@ -16,6 +16,8 @@ pub struct SessionSettings {
     pub store: SessionStoreKind,
     /// What the keys of cookies, login attempts and CSRF tokens are derived from.
     pub key: Secret,
+    /// The keys before that, separated by commas or white space: they open and check, but seal and sign no more.
+    pub previous_keys: Option<Secret>,
     /// How long a session lasts without a request.
     pub idle_timeout_ms: u64,
     /// How long a session lasts at most.
@@ -26,6 +28,8 @@ pub struct SessionSettings {
     pub cookie_name: String,
     /// The session cookie's SameSite attribute.
     pub cookie_same_site: SameSiteSetting,
+    /// How long the one replica that refreshes a session's tokens has for itself without a sign of life.
+    pub refresh_lease_ms: u64,
     /// How long one attempt to sign in may take.
     pub login_lifetime_ms: u64,
     /// Attempts of one browser that may be under way at once.
@@ -38,6 +42,8 @@ pub struct SessionSettings {
 pub enum SessionStoreKind {
     /// In the memory of this process.
     Memory,
+    /// In Redis, for all replicas.
+    Redis,
 }
 
 /// The SameSite attribute of a cookie (RFC 6265bis section 5.6.7). `None` is not offered: the session must not go along
@@ -73,6 +79,18 @@ impl SessionSettings {
         Duration::from_millis(self.absolute_timeout_ms)
     }
 
+    /// See [`SessionSettings::refresh_lease_ms`].
+    #[must_use]
+    pub fn refresh_lease(&self) -> Duration {
+        Duration::from_millis(self.refresh_lease_ms)
+    }
+
+    /// See [`SessionSettings::previous_keys`].
+    pub fn former_keys(&self) -> impl Iterator<Item = Secret> {
+        let keys = self.previous_keys.as_ref().map(Secret::expose).unwrap_or_default();
+        keys.split([',', ' ', '\t', '\r', '\n']).filter(|key| !key.is_empty()).map(Secret::from)
+    }
+
     /// See [`SessionSettings::login_lifetime_ms`].
     #[must_use]
     pub fn login_lifetime(&self) -> Duration {
@@ -83,6 +101,11 @@ impl SessionSettings {
     pub fn audit(&self, prefix: &str, findings: &mut Findings) {
         let is_long = self.key.expose().len() >= MIN_KEY_BYTES;
         findings.require(is_long, key(prefix, "key"), format!("must have at least {MIN_KEY_BYTES} characters"));
+        let are_long = self.former_keys().all(|key| key.expose().len() >= MIN_KEY_BYTES);
+        let message = format!("must each have at least {MIN_KEY_BYTES} characters");
+        findings.require(are_long, key(prefix, "previous_keys"), message);
+        let message = "must be from 300 to 60000";
+        findings.require((300..=60_000).contains(&self.refresh_lease_ms), key(prefix, "refresh_lease_ms"), message);
         for (name, value, max) in [
             ("idle_timeout_ms", self.idle_timeout_ms, 86_400_000),
             ("absolute_timeout_ms", self.absolute_timeout_ms, 2_592_000_000),

@@ -1,7 +1,13 @@
 //! Signing in and out, sessions, and the checks before every route.
 
+mod backchannel;
+mod client_authentication;
 mod csrf;
 mod login;
 mod logout;
+mod own_sessions;
 mod refresh;
+mod replicas;
 mod session;
+mod session_ends;
+mod store;

@@ -48,6 +48,12 @@ fn each_wrong_value_is_named_by_its_key() {
         ("BFF_WEB__OIDC__SCOPES", "profile,email"),
         ("BFF_WEB__OIDC__ISSUER", "localhost:9000"),
         ("BFF_WEB__SESSION__MAX_LOGINS", "0"),
+        ("BFF_WEB__SESSION__PREVIOUS_KEYS", "a-key-that-is-long-enough-0123456789abcdef,tiny"),
+        ("BFF_WEB__SESSION__REFRESH_LEASE_MS", "1"),
+        ("BFF_WEB__REDIS__URL", "https://redis.example"),
+        ("BFF_WEB__REDIS__KEY_PREFIX", "{x}"),
+        ("BFF_WEB__OIDC__CLIENT_AUTHENTICATION", "private_key_jwt"),
+        ("BFF_WEB__OIDC__CLIENT_KEY", "no key at all"),
     ]);
     for key in [
         "session.key",
@@ -55,10 +61,17 @@ fn each_wrong_value_is_named_by_its_key() {
         "session.cookie_name",
         "session.cookie_same_site",
         "session.max_logins",
+        "session.previous_keys",
+        "session.refresh_lease_ms",
+        "redis.url",
+        "redis.key_prefix",
+        "oidc.client_key",
         "oidc.scopes",
         "oidc.issuer",
     ] {
         assert!(faults.contains(&format!("  {key}: ")), "{key} is not in:\n{faults}");
     }
-    assert!(!faults.contains("short"), "{faults}");
+    for secret in ["short", "tiny", "redis.example", "no key at all"] {
+        assert!(!faults.contains(secret), "{faults}");
+    }
 }

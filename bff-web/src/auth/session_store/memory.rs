@@ -1,4 +1,7 @@
 //! Sessions in the memory of this process: for development, for tests, and for one replica that may forget.
+//!
+//! Each call takes a lock for a moment, and every number in it bounds what is kept: sessions by `max`, the rest by
+//! their own ends.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -6,11 +9,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::future::{BoxFuture, FutureExt, ready};
+use futures_util::future::{FutureExt, ready};
 use jiff::Timestamp;
 use shared_lib::clock::Clock;
 
-use super::{Ends, Fields, SessionId, SessionRecords, StoreError};
+use super::{Ends, Fields, Group, Lease, Record, SessionId, SessionRecords, Settled, StoreFuture};
+use crate::auth::session_ends::EndReason;
 
 /// At most so many sessions, each of which ends by itself.
 pub struct MemoryRecords {
@@ -23,37 +27,52 @@ pub struct MemoryRecords {
 
 #[derive(Default)]
 struct Inner {
-    records: HashMap<SessionId, Record>,
+    entries: HashMap<SessionId, Entry>,
     /// The same sessions by when they end, the first one first.
     by_end: BTreeSet<(Instant, SessionId)>,
+    by_group: HashMap<Group, BTreeSet<SessionId>>,
+    /// Claimed names, and until when.
+    claims: HashMap<String, Instant>,
 }
 
-struct Record {
+struct Entry {
     fields: Fields,
+    groups: Vec<Group>,
     idle_end: Instant,
     absolute_end: Instant,
+    fence: u64,
+    lease_end: Option<Instant>,
+    intends: bool,
 }
 
-impl Record {
+impl Entry {
     fn end(&self) -> Instant {
         self.idle_end.min(self.absolute_end)
     }
 }
 
 impl Inner {
-    fn live(&mut self, id: &SessionId, now: Instant) -> Option<&mut Record> {
-        self.records.get_mut(id).filter(|record| now < record.end())
+    fn live(&mut self, id: &SessionId, now: Instant) -> Option<&mut Entry> {
+        self.entries.get_mut(id).filter(|entry| now < entry.end())
     }
 
-    fn remove(&mut self, id: &SessionId) {
-        if let Some(record) = self.records.remove(id) {
-            self.by_end.remove(&(record.end(), *id));
+    fn remove(&mut self, id: &SessionId) -> Option<Entry> {
+        let entry = self.entries.remove(id)?;
+        self.by_end.remove(&(entry.end(), *id));
+        for group in &entry.groups {
+            if let Some(members) = self.by_group.get_mut(group) {
+                members.remove(id);
+                if members.is_empty() {
+                    self.by_group.remove(group);
+                }
+            }
         }
+        Some(entry)
     }
 
     fn remove_first_to_end(&mut self) {
-        if let Some((_, id)) = self.by_end.pop_first() {
-            self.records.remove(&id);
+        if let Some((_, id)) = self.by_end.first().copied() {
+            self.remove(&id);
         }
     }
 
@@ -76,60 +95,124 @@ impl MemoryRecords {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wall(&self, moment: Instant, now: Instant) -> Timestamp {
-        let left = moment.saturating_duration_since(now);
-        self.clock.wall().checked_add(left).unwrap_or(Timestamp::MAX)
+    fn record(&self, entry: &Entry, now: Instant) -> Record {
+        let wall = self.clock.wall();
+        let at = |moment: Instant| wall.checked_add(moment.saturating_duration_since(now)).unwrap_or(Timestamp::MAX);
+        let ends = Ends { idle: at(entry.idle_end), absolute: at(entry.absolute_end) };
+        Record { fields: entry.fields.clone(), ends }
+    }
+
+    /// Changes a session that has not ended.
+    fn change<T: Send>(&self, id: &SessionId, change: impl FnOnce(&mut Entry, Instant) -> T) -> Option<T> {
+        let now = self.clock.now();
+        self.lock().live(id, now).map(|entry| change(entry, now))
     }
 }
 
+fn done<'a, T: Send + 'a>(value: T) -> StoreFuture<'a, T> {
+    ready(Ok(value)).boxed()
+}
+
 impl SessionRecords for MemoryRecords {
-    fn load<'a>(&'a self, id: &'a SessionId) -> BoxFuture<'a, Result<Option<(Fields, Ends)>, StoreError>> {
-        let now = self.clock.now();
-        let mut inner = self.lock();
-        let loaded = inner.live(id, now).map(|record| {
-            let ends = Ends { idle: self.wall(record.idle_end, now), absolute: self.wall(record.absolute_end, now) };
-            (record.fields.clone(), ends)
-        });
-        ready(Ok(loaded)).boxed()
+    fn load<'a>(&'a self, id: &'a SessionId) -> StoreFuture<'a, Option<Record>> {
+        done(self.change(id, |entry, now| self.record(entry, now)))
     }
 
-    fn create(&self, id: SessionId, fields: Fields) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn create(&self, id: SessionId, fields: Fields, groups: Vec<Group>) -> StoreFuture<'_, ()> {
         let now = self.clock.now();
         let mut inner = self.lock();
         inner.remove_ended(now);
-        while inner.records.len() >= self.max {
+        while inner.entries.len() >= self.max {
             inner.remove_first_to_end();
         }
-        let record = Record { fields, idle_end: now + self.idle_timeout, absolute_end: now + self.absolute_timeout };
-        inner.by_end.insert((record.end(), id));
-        inner.records.insert(id, record);
-        ready(Ok(())).boxed()
+        for group in &groups {
+            inner.by_group.entry(group.clone()).or_default().insert(id);
+        }
+        let (idle_end, absolute_end) = (now + self.idle_timeout, now + self.absolute_timeout);
+        let entry = Entry { fields, groups, idle_end, absolute_end, fence: 0, lease_end: None, intends: false };
+        inner.by_end.insert((entry.end(), id));
+        inner.entries.insert(id, entry);
+        done(())
     }
 
-    fn write<'a>(&'a self, id: &'a SessionId, fields: Fields) -> BoxFuture<'a, Result<bool, StoreError>> {
-        let mut inner = self.lock();
-        let written = inner.live(id, self.clock.now()).map(|record| record.fields.extend(fields)).is_some();
-        ready(Ok(written)).boxed()
+    fn write<'a>(&'a self, id: &'a SessionId, fields: Fields) -> StoreFuture<'a, bool> {
+        done(self.change(id, |entry, _| entry.fields.extend(fields)).is_some())
     }
 
-    fn prolong<'a>(&'a self, id: &'a SessionId) -> BoxFuture<'a, Result<(), StoreError>> {
+    fn prolong<'a>(&'a self, id: &'a SessionId) -> StoreFuture<'a, ()> {
         let now = self.clock.now();
         let mut inner = self.lock();
-        let moved = inner.live(id, now).map(|record| {
-            let old = record.end();
-            record.idle_end = now + self.idle_timeout;
-            (old, record.end())
+        let moved = inner.live(id, now).map(|entry| {
+            let old = entry.end();
+            entry.idle_end = now + self.idle_timeout;
+            (old, entry.end())
         });
         if let Some((old, new)) = moved {
             inner.by_end.remove(&(old, *id));
             inner.by_end.insert((new, *id));
         }
-        ready(Ok(())).boxed()
+        done(())
     }
 
-    fn delete<'a>(&'a self, id: &'a SessionId) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.lock().remove(id);
-        ready(Ok(())).boxed()
+    /// There are no other replicas to tell.
+    fn delete<'a>(&'a self, id: &'a SessionId, _reason: EndReason) -> StoreFuture<'a, bool> {
+        let now = self.clock.now();
+        done(self.lock().remove(id).is_some_and(|entry| now < entry.end()))
+    }
+
+    fn members<'a>(&'a self, group: &'a Group) -> StoreFuture<'a, Vec<SessionId>> {
+        done(self.lock().by_group.get(group).map(|members| members.iter().copied().collect()).unwrap_or_default())
+    }
+
+    fn lease<'a>(&'a self, id: &'a SessionId, lifetime: Duration) -> StoreFuture<'a, Lease> {
+        let lease = self.change(id, |entry, now| {
+            if entry.lease_end.is_some_and(|end| now < end) {
+                return Lease::Held;
+            }
+            entry.fence += 1;
+            entry.lease_end = Some(now + lifetime);
+            Lease::Granted { fence: entry.fence, record: self.record(entry, now), unsettled: entry.intends }
+        });
+        done(lease.unwrap_or(Lease::Ended))
+    }
+
+    fn renew_lease<'a>(&'a self, id: &'a SessionId, fence: u64, lifetime: Duration) -> StoreFuture<'a, bool> {
+        let renewed = self.change(id, |entry, now| {
+            let is_held = entry.fence == fence && entry.lease_end.is_some_and(|end| now < end);
+            if is_held {
+                entry.lease_end = Some(now + lifetime);
+            }
+            is_held
+        });
+        done(renewed.unwrap_or(false))
+    }
+
+    fn intend<'a>(&'a self, id: &'a SessionId, fence: u64) -> StoreFuture<'a, bool> {
+        let intended = self.change(id, |entry, now| {
+            let is_held = entry.fence == fence && entry.lease_end.is_some_and(|end| now < end);
+            entry.intends |= is_held;
+            is_held
+        });
+        done(intended.unwrap_or(false))
+    }
+
+    fn settle<'a>(&'a self, id: &'a SessionId, fence: u64, fields: Fields) -> StoreFuture<'a, Settled> {
+        let settled = self.change(id, |entry, _| {
+            if entry.fence != fence {
+                return Settled::Fenced;
+            }
+            entry.fields.extend(fields);
+            (entry.intends, entry.lease_end) = (false, None);
+            Settled::Kept
+        });
+        done(settled.unwrap_or(Settled::Ended))
+    }
+
+    fn claim<'a>(&'a self, name: &'a str, lifetime: Duration) -> StoreFuture<'a, bool> {
+        let now = self.clock.now();
+        let mut inner = self.lock();
+        inner.claims.retain(|_, end| now < *end);
+        done(inner.claims.insert(name.to_owned(), now + lifetime).is_none())
     }
 }
 
@@ -140,7 +223,7 @@ mod tests {
     const MINUTE: Duration = Duration::from_secs(60);
 
     fn id(number: u8) -> SessionId {
-        SessionId([number; 32])
+        SessionId::of(&number.to_string())
     }
 
     fn fields(value: &str) -> Fields {
@@ -156,8 +239,8 @@ mod tests {
     async fn a_session_ends_when_idle_and_in_any_case_after_its_absolute_time() {
         let (clock, hand) = Clock::manual();
         let records = MemoryRecords::new(clock, 10 * MINUTE, 25 * MINUTE, 10);
-        records.create(id(1), fields("a")).await.expect("memory is there");
-        records.create(id(2), fields("b")).await.expect("memory is there");
+        records.create(id(1), fields("a"), Vec::new()).await.expect("memory is there");
+        records.create(id(2), fields("b"), Vec::new()).await.expect("memory is there");
         for _ in 0..2 {
             hand.advance(9 * MINUTE);
             records.prolong(&id(1)).await.expect("memory is there");
@@ -175,9 +258,9 @@ mod tests {
     async fn a_write_does_not_bring_an_ended_session_back() {
         let (clock, _hand) = Clock::manual();
         let records = MemoryRecords::new(clock, MINUTE, MINUTE, 10);
-        records.create(id(1), fields("a")).await.expect("memory is there");
+        records.create(id(1), fields("a"), Vec::new()).await.expect("memory is there");
         assert!(records.write(&id(1), fields("b")).await.expect("memory is there"));
-        records.delete(&id(1)).await.expect("memory is there");
+        records.delete(&id(1), EndReason::SignedOut).await.expect("memory is there");
         assert!(!records.write(&id(1), fields("c")).await.expect("memory is there"));
         assert!(!is_live(&records, 1).await);
     }
@@ -187,7 +270,7 @@ mod tests {
         let (clock, hand) = Clock::manual();
         let records = MemoryRecords::new(clock, MINUTE, 10 * MINUTE, 2);
         for number in 1..=3 {
-            records.create(id(number), fields("a")).await.expect("memory is there");
+            records.create(id(number), fields("a"), Vec::new()).await.expect("memory is there");
             hand.advance(Duration::from_secs(1));
             if number == 2 {
                 records.prolong(&id(1)).await.expect("memory is there");
@@ -198,7 +281,7 @@ mod tests {
             (true, false, true)
         );
         let inner = records.lock();
-        assert_eq!((inner.records.len(), inner.by_end.len()), (2, 2));
+        assert_eq!((inner.entries.len(), inner.by_end.len()), (2, 2));
     }
 
     #[actix_web::test]
@@ -206,9 +289,9 @@ mod tests {
         let (clock, hand) = Clock::manual();
         let records = MemoryRecords::new(clock, MINUTE, MINUTE, 1000);
         for number in 0..100 {
-            records.create(id(number), fields("a")).await.expect("memory is there");
+            records.create(id(number), fields("a"), Vec::new()).await.expect("memory is there");
             hand.advance(MINUTE);
         }
-        assert_eq!(records.lock().records.len(), 1);
+        assert_eq!(records.lock().entries.len(), 1);
     }
 }

@@ -67,6 +67,11 @@ impl Browser {
         }
     }
 
+    /// The same browser, led to another replica of the service from now on.
+    pub fn led_to(&self, service: &str) -> Self {
+        Self { service: service.to_owned(), ..self.clone() }
+    }
+
     /// An address of the service.
     pub fn at(&self, path: &str) -> Url {
         Url::parse(&format!("{}{path}", self.origin)).expect("an address")
