@@ -69,6 +69,9 @@ impl Layers<'_> {
             return Ok(place);
         }
         let wait = Duration::from_millis(self.shared.settings.max_wait_ms);
+        if wait.is_zero() {
+            return Err(Failure::BulkheadFull);
+        }
         let wait = self.context.budget().sub_deadline(wait).ok_or(Failure::BudgetExhausted)?;
         match tokio::time::timeout(wait, places.acquire()).await {
             Ok(Ok(place)) => Ok(place),
