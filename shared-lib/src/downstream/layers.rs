@@ -1,6 +1,6 @@
 //! The layers around every attempt, the same for HTTP and gRPC.
 //!
-//! From the outside in: retry (policy, then budget), bulkhead, circuit breaker, request budget, instance, time-out.
+//! From the outside in: retry (policy, then budget), bulkhead, circuit breaker, instance, request budget, time-out.
 //! The bulkhead stands before the breaker, because a call that waits in line must not hold a trial place. One attempt on the wire
 //! is one sample of the breaker and one debit of the request's attempts.
 

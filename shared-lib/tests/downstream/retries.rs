@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 use shared_lib::{
     circuit_breaker::InitialState,
     clock::Clock,
-    testing::{Answer, FakeDownstream},
+    testing::{Answer, FakeDownstream, eventually},
 };
 
-use crate::harness::{Process, request};
+use crate::harness::{PATIENCE, Process, request};
 
 /// Requests of each run.
 const REQUESTS: usize = 60;
@@ -65,9 +65,7 @@ async fn a_thousand_waiting_callers_are_one_sample_of_the_breaker_and_one_debit_
         .map(|_| actix_web::rt::spawn(process.downstream.get(&request(), &["thing"]).json::<Value>()))
         .collect();
     fake.arrived(1).await;
-    while process.load().waiting_callers < 1_000 {
-        tokio::task::yield_now().await;
-    }
+    assert!(eventually(PATIENCE, || async { process.load().waiting_callers == 1_000 }).await, "{:?}", process.load());
     drop(hold);
     for caller in callers {
         caller.await.expect("the caller ends").expect("the second attempt succeeds");
