@@ -66,7 +66,7 @@ fn unescape(quoted: &str) -> Option<String> {
 }
 
 /// What a key belongs to: the same key of another caller, or at another address, is another operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Scope([u8; 32]);
 
 impl Scope {
