@@ -5,12 +5,15 @@
 //! behind, [`services`] what those services are asked for.
 
 pub mod auth;
+pub mod batch;
 pub mod context;
 pub mod fields;
 pub mod idempotency;
 pub mod money;
 pub mod opaque;
 pub mod openapi;
+pub mod representation;
+pub mod rollout;
 pub mod services;
 pub mod settings;
 mod state;
@@ -27,7 +30,9 @@ use shared_lib::{
 pub use state::MobileState;
 
 use self::{
-    auth::{BearerGuard, TokenExchange},
+    auth::{TokenExchange, TokenGuard},
+    batch::{Given, Parts},
+    representation::Representation,
     services::Services,
     settings::MobileSettings,
 };
@@ -60,12 +65,30 @@ impl Bff for BffMobile {
         let services = Services::new(&downstreams).expect("the services were set up once at the start");
         let identity = state.identity(&downstreams).expect("the provider was set up once at the start");
         identity.keep_keys_fresh();
-        let guard = BearerGuard::new(identity.verifier);
+        let guard = TokenGuard::new(
+            identity.verifier,
+            state.dpop.clone(),
+            state.settings.server.public_origin.clone(),
+            state.rollout.clone(),
+        );
+        let server = &state.settings.server;
+        let services = web::Data::new(services);
+        let exchange = web::Data::new(TokenExchange::new(identity.provider, &state.settings.oidc.audience));
+        let rollout = web::Data::new(state.rollout.clone());
+        let parts = Parts::new(Given {
+            services: services.clone(),
+            exchange: exchange.clone(),
+            rollout: rollout.clone(),
+            max_body_bytes: server.max_body_bytes,
+            timeout: server.request_timeout(),
+        });
         config
-            .app_data(web::JsonConfig::default().limit(state.settings.server.max_body_bytes))
-            .app_data(web::Data::new(services))
-            .app_data(web::Data::new(TokenExchange::new(identity.provider, &state.settings.oidc.audience)))
-            .service(views::routes().into_scope(Rc::new(guard), state.settings.server.request_timeout()));
+            .app_data(web::JsonConfig::default().limit(server.max_body_bytes))
+            .app_data(services)
+            .app_data(exchange)
+            .app_data(rollout)
+            .app_data(web::Data::new(parts))
+            .service(views::routes().into_scope(Rc::new(guard), server.request_timeout()).wrap(Representation));
     }
 
     fn info(state: &MobileState) -> Vec<InfoSource> {

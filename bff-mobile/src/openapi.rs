@@ -22,8 +22,11 @@ pub struct Refusals;
 /// Status and meaning; each comes as a problem with a stable code.
 const REFUSALS: [(&str, &str); 8] = [
     ("400", "The request is not valid, or authenticates in two ways at once"),
-    ("401", "No access token, or one that is not valid; `WWW-Authenticate` says why"),
-    ("403", "The access token lacks a scope; `WWW-Authenticate` names what is needed"),
+    ("401", "No access token, or one that is not valid or not proven; `WWW-Authenticate` says why"),
+    (
+        "403",
+        "The access token lacks a scope, which `WWW-Authenticate` names; or the app is too old, and `storeUrl` has a newer one",
+    ),
     ("408", "The request took too long to arrive"),
     ("500", "Something went wrong on our side"),
     ("502", "A needed service failed or answered nonsense; `part` names it"),

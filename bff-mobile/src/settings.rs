@@ -1,7 +1,9 @@
 //! The settings of this BFF. `config/default.toml` says what each key means.
 
+mod dpop;
 mod jwt;
 mod oidc;
+mod rollout;
 
 use serde::Deserialize;
 use shared_lib::{
@@ -12,8 +14,10 @@ use shared_lib::{
 use url::Url;
 
 pub use self::{
+    dpop::DpopSettings,
     jwt::{JwtProfile, JwtSettings},
     oidc::OidcSettings,
+    rollout::RolloutSettings,
 };
 
 /// The downstream that stands for the OpenID provider.
@@ -37,6 +41,10 @@ pub struct MobileSettings {
     pub jwt: JwtSettings,
     /// This BFF as a client of the OpenID provider, where it exchanges its callers' tokens.
     pub oidc: OidcSettings,
+    /// How proofs of possession are checked.
+    pub dpop: DpopSettings,
+    /// Minimum versions of the app, and feature flags.
+    pub rollout: RolloutSettings,
     /// The services behind it.
     pub downstreams: DownstreamsSettings,
 }
@@ -53,7 +61,7 @@ impl Settings for MobileSettings {
     const PREFIX: &'static str = "BFF_MOBILE";
     const DEFAULTS: &'static str = include_str!("../config/default.toml");
     const DEFAULTS_NAME: &'static str = "bff-mobile/config/default.toml";
-    const SECRETS: &'static [&'static str] = &["management.operator_token", "oidc.client_secret"];
+    const SECRETS: &'static [&'static str] = &["management.operator_token", "oidc.client_secret", "dpop.nonce_key"];
 
     fn audit(&self, findings: &mut Findings) {
         self.server.audit("server", findings);
@@ -61,6 +69,8 @@ impl Settings for MobileSettings {
         self.telemetry.audit("telemetry", findings);
         self.jwt.audit("jwt", findings);
         self.oidc.audit("oidc", findings);
+        self.dpop.audit("dpop", findings);
+        self.rollout.audit("rollout", findings);
         for (name, downstream) in &self.downstreams {
             downstream.audit(&format!("downstreams.{name}"), findings);
         }

@@ -7,12 +7,13 @@ use serde_json::{Value, json};
 use shared_lib::{
     clock::Clock,
     downstream::{Downstreams, Registry, RegistryError},
-    jwt::{AccessTokenVerifier, JwksUrl, KeySet, KeySetSettings, Keys},
+    jwt::{AccessTokenVerifier, JwksUrl, KeySet, KeySetSettings, Keys, dpop::DpopVerifier},
     oauth::{ClientAuth, ProviderClient, ProviderSettings, ProviderShared},
     service::Start,
 };
 
 use crate::{
+    rollout::Rollout,
     services::Services,
     settings::{MobileSettings, PROVIDER, SIGNING_KEYS},
 };
@@ -25,6 +26,8 @@ pub struct MobileState {
     provider: ProviderShared,
     /// Where the signing keys have an address of their own; otherwise the provider's are used.
     signing_keys: Option<KeySet>,
+    pub(crate) dpop: DpopVerifier,
+    pub(crate) rollout: Rollout,
     clock: Clock,
 }
 
@@ -54,7 +57,9 @@ impl MobileState {
         let provider = ProviderShared::new(provider, clock.clone()).context("[oidc]")?;
         let has_address = settings.jwt.jwks_url.is_some();
         let signing_keys = has_address.then(|| KeySet::new(KeySetSettings::default(), clock.clone()));
-        let state = Self { settings, registry, provider, signing_keys, clock };
+        let dpop = DpopVerifier::new(settings.dpop.rules(), clock.clone());
+        let rollout = Rollout::new(&settings.rollout, clock.clone()).context("[rollout]")?;
+        let state = Self { settings, registry, provider, signing_keys, dpop, rollout, clock };
         // A worker cannot say that it has no services, so the start does.
         let downstreams = state.registry.for_worker();
         Services::new(&downstreams).context("[downstreams]")?;

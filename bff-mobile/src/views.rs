@@ -1,6 +1,8 @@
 //! The API at a glance: every route with its policy.
 
+mod batch;
 mod devices;
+mod flags;
 mod home;
 mod notifications;
 mod orders;
@@ -10,7 +12,7 @@ mod products;
 
 use shared_lib::{
     problem::ProblemKind,
-    server::{RouteTable, scopes},
+    server::{RouteTable, caller, public, scopes},
 };
 
 pub use self::notifications::RESYNC_REQUIRED;
@@ -21,12 +23,13 @@ pub static KINDS: &[&ProblemKind] = &[&RESYNC_REQUIRED];
 /// Every route of this BFF.
 #[must_use]
 pub fn routes() -> RouteTable {
-    RouteTable::new().nest("/v1", screens())
+    RouteTable::new().nest("/v1", screens().route(batch::post_batch, caller()))
 }
 
 /// The routes that stand for one screen or one act, which are those that a batch may hold.
 pub(crate) fn screens() -> RouteTable {
     RouteTable::new()
+        .route(flags::get_flags, public())
         .route(home::get_home, scopes(&["accounts:read", "notifications:read", "orders:read"]))
         .route(products::list_products, scopes(&["catalog:read"]))
         .route(product_feed::scroll_products, scopes(&["catalog:read"]))

@@ -4,10 +4,13 @@
 
 use actix_web::http::{
     StatusCode,
-    header::{HeaderValue, WWW_AUTHENTICATE},
+    header::{HeaderName, HeaderValue, WWW_AUTHENTICATE},
 };
 use shared_lib::{
-    jwt::TokenError,
+    jwt::{
+        Algorithm, TokenError,
+        dpop::{DpopError, DpopVerifier},
+    },
     problem::{Problem, ProblemKind, kinds},
 };
 
@@ -40,6 +43,22 @@ pub static INSUFFICIENT_SCOPE: ProblemKind = ProblemKind {
     remedy: "Sign in again and ask for the scopes that `scopes` lists.",
 };
 
+/// Unauthorized: the proof of possession is not valid.
+pub static INVALID_DPOP_PROOF: ProblemKind = ProblemKind {
+    code: "invalid-dpop-proof",
+    status: StatusCode::UNAUTHORIZED,
+    title: "The proof of possession is not valid",
+    remedy: "Make a new proof for this request with the key that the access token is bound to.",
+};
+
+/// Unauthorized: the proof of possession needs a nonce.
+pub static DPOP_NONCE_REQUIRED: ProblemKind = ProblemKind {
+    code: "dpop-nonce-required",
+    status: StatusCode::UNAUTHORIZED,
+    title: "The proof of possession needs a fresh nonce",
+    remedy: "Make a new proof with the nonce of the header `DPoP-Nonce`.",
+};
+
 /// Service unavailable: access tokens cannot be checked.
 pub static TOKEN_CHECK_UNAVAILABLE: ProblemKind = ProblemKind {
     code: "token-check-unavailable",
@@ -49,8 +68,14 @@ pub static TOKEN_CHECK_UNAVAILABLE: ProblemKind = ProblemKind {
 };
 
 /// Every kind of this module, for documentation and tests.
-pub static KINDS: &[&ProblemKind] =
-    &[&INVALID_CREDENTIALS, &INVALID_TOKEN, &INSUFFICIENT_SCOPE, &TOKEN_CHECK_UNAVAILABLE];
+pub static KINDS: &[&ProblemKind] = &[
+    &INVALID_CREDENTIALS,
+    &INVALID_TOKEN,
+    &INSUFFICIENT_SCOPE,
+    &INVALID_DPOP_PROOF,
+    &DPOP_NONCE_REQUIRED,
+    &TOKEN_CHECK_UNAVAILABLE,
+];
 
 /// There are no credentials. The challenge names no error, because none was made (RFC 6750 section 3.1).
 #[must_use]
@@ -58,6 +83,7 @@ pub fn missing() -> Problem {
     Problem::new(&kinds::UNAUTHENTICATED)
         .detail("Send an access token as `Authorization: Bearer`.")
         .header(WWW_AUTHENTICATE, challenge(&[]))
+        .header(WWW_AUTHENTICATE, dpop_challenge(&[]))
 }
 
 /// The credentials cannot be read.
@@ -84,6 +110,48 @@ pub fn invalid_token(description: &str) -> Problem {
     Problem::new(&INVALID_TOKEN).detail(sentence(description)).header(WWW_AUTHENTICATE, challenge)
 }
 
+/// A token that is bound to a key came as a plain bearer token, or with an unbound one came a proof. The challenge is
+/// that of DPoP, as RFC 9449 section 7.1 asks for.
+#[must_use]
+pub fn wrong_scheme(description: &str) -> Problem {
+    let challenge = dpop_challenge(&[("error", "invalid_token"), ("error_description", description)]);
+    Problem::new(&INVALID_TOKEN).detail(sentence(description)).header(WWW_AUTHENTICATE, challenge)
+}
+
+/// The proof was checked and refused, or could not be remembered.
+#[must_use]
+pub fn unproven(error: DpopError, verifier: &DpopVerifier) -> Problem {
+    if error == DpopError::Full {
+        let wait = std::time::Duration::from_secs(1);
+        return Problem::new(&TOKEN_CHECK_UNAVAILABLE).retry_after(wait).caused_by(error);
+    }
+    let (kind, code) = match error {
+        DpopError::Nonce => (&DPOP_NONCE_REQUIRED, "use_dpop_nonce"),
+        _ => (&INVALID_DPOP_PROOF, "invalid_dpop_proof"),
+    };
+    let description = error.to_string();
+    let challenge = dpop_challenge(&[("error", code), ("error_description", &description)]);
+    let problem = Problem::new(kind).detail(sentence(&description)).header(WWW_AUTHENTICATE, challenge);
+    match nonce_value(&verifier.nonce()) {
+        Some(nonce) if error == DpopError::Nonce => problem.header(DPOP_NONCE, nonce),
+        _ => problem,
+    }
+}
+
+/// The request carries no proof, or more than one.
+#[must_use]
+pub fn not_one_proof() -> Problem {
+    let description = "exactly one DPoP header is needed";
+    let challenge = dpop_challenge(&[("error", "invalid_dpop_proof"), ("error_description", description)]);
+    Problem::new(&INVALID_DPOP_PROOF).detail(sentence(description)).header(WWW_AUTHENTICATE, challenge)
+}
+
+/// A nonce as a header.
+#[must_use]
+pub fn nonce_value(nonce: &str) -> Option<HeaderValue> {
+    HeaderValue::from_str(nonce).ok()
+}
+
 /// The token is valid and lacks one of these scopes.
 #[must_use]
 pub fn insufficient_scope(needed: &[&str]) -> Problem {
@@ -98,13 +166,27 @@ pub fn insufficient_scope(needed: &[&str]) -> Problem {
         .header(WWW_AUTHENTICATE, challenge)
 }
 
-/// The values are our own texts, without quotes and backslashes.
+/// The header that gives an app its next nonce (RFC 9449 section 8.1).
+pub const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
+
+fn dpop_challenge(parameters: &[(&str, &str)]) -> HeaderValue {
+    let names: Vec<&str> = Algorithm::ALL.iter().map(|algorithm| algorithm.name()).collect();
+    let algorithms = names.join(" ");
+    let parameters: Vec<_> = [("algs", algorithms.as_str())].into_iter().chain(parameters.iter().copied()).collect();
+    challenge_of("DPoP", &parameters)
+}
+
 fn challenge(parameters: &[(&str, &str)]) -> HeaderValue {
-    let mut text = format!("Bearer realm=\"{REALM}\"");
+    challenge_of("Bearer", parameters)
+}
+
+/// The values are our own texts, without quotes and backslashes.
+fn challenge_of(scheme: &'static str, parameters: &[(&str, &str)]) -> HeaderValue {
+    let mut text = format!("{scheme} realm=\"{REALM}\"");
     for (name, value) in parameters {
         text.push_str(&format!(", {name}=\"{value}\""));
     }
-    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("Bearer"))
+    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(scheme))
 }
 
 fn sentence(description: &str) -> String {

@@ -19,6 +19,8 @@ pub enum Credentials {
     None,
     /// A bearer token.
     Bearer(Secret),
+    /// A token that is bound to a key (RFC 9449 section 7.1); its proof is in the header `DPoP`.
+    Dpop(Secret),
 }
 
 /// Why a request's credentials are not even looked at. The text is an `error_description`.
@@ -30,7 +32,7 @@ pub enum CredentialsError {
     /// The token stands in the query.
     #[error("the access token belongs into the Authorization header")]
     InQuery,
-    /// `Bearer` without a token, or with one that the syntax does not allow.
+    /// A scheme without a token, or with one that the syntax does not allow.
     #[error("the Authorization header is malformed")]
     Malformed,
 }
@@ -60,15 +62,13 @@ fn read_parts(headers: &HeaderMap, query: &str, has_form: bool) -> Result<Creden
 fn read_header(value: &HeaderValue) -> Result<Credentials, CredentialsError> {
     let text = value.to_str().map_err(|_| CredentialsError::Malformed)?;
     let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Ok(Credentials::None);
-    }
+    let credentials = match scheme {
+        _ if scheme.eq_ignore_ascii_case("bearer") => Credentials::Bearer,
+        _ if scheme.eq_ignore_ascii_case("dpop") => Credentials::Dpop,
+        _ => return Ok(Credentials::None),
+    };
     let token = token.trim_matches(' ');
-    if is_b64token(token) {
-        Ok(Credentials::Bearer(Secret::from(token.to_owned())))
-    } else {
-        Err(CredentialsError::Malformed)
-    }
+    if is_b64token(token) { Ok(credentials(Secret::from(token.to_owned()))) } else { Err(CredentialsError::Malformed) }
 }
 
 /// The syntax of RFC 6750 section 2.1.
@@ -89,7 +89,7 @@ mod tests {
         }
         read_parts(&headers, query, has_form).map(|credentials| match credentials {
             Credentials::None => None,
-            Credentials::Bearer(token) => Some(token.expose().to_owned()),
+            Credentials::Bearer(token) | Credentials::Dpop(token) => Some(token.expose().to_owned()),
         })
     }
 

@@ -15,7 +15,7 @@ use crate::context::Context;
 
 /// The access token that the request was let in with. It is for this API and for the exchange, and for nothing else.
 #[derive(Clone)]
-pub(super) struct SubjectToken {
+pub(crate) struct SubjectToken {
     pub(super) token: Secret,
     pub(super) expires_at: Timestamp,
 }
@@ -85,5 +85,32 @@ impl FromRequest for OnBehalf {
                     .caused_by("a handler asked for private data of a caller whom no guard let in")),
             }
         })
+    }
+}
+
+/// As whom the parts of a batch are asked: the caller who was let in with the whole, and the token that the caller
+/// showed.
+#[derive(Clone)]
+pub struct PartIdentity {
+    pub(crate) caller: Caller,
+    subject: SubjectToken,
+}
+
+impl PartIdentity {
+    /// The identity of a request that the guard let in.
+    ///
+    /// # Errors
+    /// When it let nobody in.
+    pub fn of(request: &HttpRequest, context: &Context) -> Result<Self, Problem> {
+        let caller = context.require_caller()?.clone();
+        let subject = request.extensions().get::<SubjectToken>().cloned();
+        let subject = subject
+            .ok_or_else(|| Problem::new(&kinds::INTERNAL_ERROR).caused_by("a caller was let in without a token"))?;
+        Ok(Self { caller, subject })
+    }
+
+    /// What [`OnBehalf`] looks for in a request.
+    pub(crate) fn into_subject(self) -> SubjectToken {
+        self.subject
     }
 }

@@ -63,7 +63,7 @@ async fn a_token_that_is_not_valid_here_is_refused_with_the_reason() {
         (bent(|token| token.signed_by(SigningChoice::UnknownKey)), "the token is signed with an unknown key"),
         (bent(|token| token.header("crit", json!(["x"]))), "the token demands an unknown extension"),
         (bent(|token| token.without_claim("client_id")), "the token lacks the claim client_id"),
-        (bent(|token| token.bound_to("thumbprint")), "the token is bound in an unsupported way"),
+        (bent(|token| token.claim("cnf", json!({"x5t#S256": "a"}))), "the token is bound in an unsupported way"),
         ("garbage".to_owned(), "the token is malformed"),
         ("a.b.c".to_owned(), "the token is malformed"),
     ];

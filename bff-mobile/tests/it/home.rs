@@ -26,7 +26,7 @@ async fn home_is_one_small_screen() {
     assert_eq!(home.status, 200);
     assert_body!("home", home);
     assert!(home.body.len() < 1024, "{} bytes", home.body.len());
-    assert_eq!(home.header("cache-control"), Some("no-store"));
+    assert_eq!(home.header("cache-control"), Some("private, no-cache"));
 }
 
 #[actix_web::test]
