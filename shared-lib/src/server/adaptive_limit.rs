@@ -18,7 +18,7 @@
 //! - **The usual latency does not learn from an overload.** Gradient2 averages whatever it measures, so in an overload
 //!   of minutes the queueing becomes usual and the limit rises with it. Here it is learnt upwards only from windows in
 //!   which less than half of the limit was in use. Where there were none for 15 seconds, a probe halves the limit for a
-//!   moment and learns from what is admitted then. So a service that has really become slower is found out, too.
+//!   moment and, once the queue has gone, learns from what is admitted then. So a service that has really become slower is found out, too.
 //! - **Each route has its own usual latency**, and a sample counts by its ratio to that. A change in the mix of requests
 //!   is not a change in latency.
 //! - **Refusals and failures do not count**: a burst of quick 401s is no sign of spare capacity. Requests that were given

@@ -11,12 +11,20 @@ const MIN_SAMPLES: u32 = 10;
 const SMOOTHING: f64 = 0.2;
 /// One window cuts the limit to this share at most (before smoothing).
 const MIN_GRADIENT: f64 = 0.5;
-/// The share of the way to a window's mean that a baseline goes, for each window.
+/// The share of the way to a window's mean that the usual latency goes, for each window that it is learnt from.
 const LEARNING: f64 = 0.1;
-/// The same after a probe, which was made to learn from.
+/// The share of the way to a window's mean that the recent latency goes. It spans some twenty windows, because a single
+/// quick window is chance, and following every such chance downwards would end far below the truth.
+const RECENT: f64 = 0.05;
+/// The share of the way after a probe, which was made to learn from.
 const PROBE_LEARNING: f64 = 0.8;
 /// How long the baselines may go without a measurement free of our own queueing.
 const PROBE_AFTER: Duration = Duration::from_secs(15);
+/// A probe lets this many times the mean latency pass before it measures. Those that are over first are the quick ones,
+/// so to measure at once would take them for all.
+const PROBE_SETTLING: f64 = 5.0;
+/// The longest that a probe waits so.
+const PROBE_MAX_SETTLING: Duration = Duration::from_secs(1);
 /// A probe with too few samples ends after this time with what it has.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 /// A single latency counts at most as this many times the usual: one hanging call is no overload.
@@ -55,14 +63,30 @@ pub(super) struct Sample {
 pub(super) struct Gradient {
     plan: Plan,
     limit: f64,
-    /// The usual latency of each route in seconds, once known.
-    baselines: Vec<Option<f64>>,
+    /// The usual latency of each route, once known.
+    baselines: Vec<Option<Baseline>>,
     window: Window,
     /// When the baselines were last measured free of our own queueing.
     measured: Instant,
-    /// The limit to go back to when the probe is over.
-    probe: Option<f64>,
+    probe: Option<Probe>,
     epoch: u64,
+}
+
+/// A moment with half of the limit, to learn what latency is without queueing of our own.
+#[derive(Debug, Clone, Copy)]
+struct Probe {
+    /// The limit to go back to.
+    limit: f64,
+    measures_from: Instant,
+}
+
+/// Latencies of one route in seconds.
+#[derive(Debug, Clone, Copy)]
+struct Baseline {
+    /// What it takes without queueing of our own.
+    usual: f64,
+    /// What it took lately.
+    recent: f64,
 }
 
 #[derive(Debug)]
@@ -112,12 +136,12 @@ impl Gradient {
     /// Takes a request into account that ended at `now`.
     pub(super) fn observe(&mut self, sample: Sample, now: Instant) {
         // What was admitted before the probe waited behind the queue that the probe wants out of the way.
-        if self.probe.is_some() && sample.epoch != self.epoch {
+        if self.probe.is_some_and(|probe| sample.epoch != self.epoch || now < probe.measures_from) {
             return;
         }
         let route = sample.route.min(self.baselines.len() - 1);
         let latency = sample.latency.as_secs_f64().max(1e-6);
-        let baseline = self.baselines[route];
+        let baseline = self.baselines[route].map(|baseline| baseline.usual);
         // A request that was given up early says nothing; given up late, it says that latency is at least that.
         if sample.at_least && baseline.is_none_or(|usual| latency < usual * self.plan.tolerance) {
             return;
@@ -140,7 +164,7 @@ impl Gradient {
 
     fn judge(&mut self, now: Instant) {
         let window = mem::replace(&mut self.window, Window::new(self.baselines.len(), now));
-        if let Some(limit) = self.probe.take() {
+        if let Some(Probe { limit, .. }) = self.probe.take() {
             self.learn(&window, PROBE_LEARNING, true);
             self.limit = limit;
             self.measured = now;
@@ -159,7 +183,10 @@ impl Gradient {
         let target = self.limit * gradient + self.limit.sqrt();
         self.limit = self.clamp(self.limit + SMOOTHING * (target - self.limit));
         if now.saturating_duration_since(self.measured) >= PROBE_AFTER {
-            self.probe = Some(self.limit);
+            let latency = window.routes.iter().map(|(sum, _)| sum).sum::<f64>() / f64::from(window.samples);
+            let settling = Duration::from_secs_f64(latency * PROBE_SETTLING).min(PROBE_MAX_SETTLING);
+            self.probe = Some(Probe { limit: self.limit, measures_from: now + settling });
+            self.window.since = now + settling;
             self.limit = self.clamp(self.limit / 2.0);
             self.epoch += 1;
         }
@@ -172,11 +199,16 @@ impl Gradient {
                 continue;
             }
             let mean = sum / f64::from(count);
-            match baseline {
-                None => *baseline = Some(mean),
-                // A few quick answers among many slow ones are chance, not a better baseline.
-                Some(usual) if upwards || (mean < *usual && count >= MIN_SAMPLES) => *usual += weight * (mean - *usual),
-                Some(_) => {}
+            let Some(Baseline { usual, recent }) = baseline else {
+                *baseline = Some(Baseline { usual: mean, recent: mean });
+                continue;
+            };
+            *recent += RECENT * (mean - *recent);
+            if upwards {
+                *usual += weight * (mean - *usual);
+                *recent = *usual;
+            } else {
+                *usual = usual.min(*recent);
             }
         }
     }
