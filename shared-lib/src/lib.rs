@@ -15,6 +15,7 @@ pub mod rate_limit;
 pub mod server;
 pub mod service;
 pub mod settings;
+pub mod stream;
 pub mod telemetry;
 #[cfg(feature = "test-util")]
 pub mod testing;
