@@ -4,20 +4,24 @@
 //! [`views`] is the API at a glance, [`auth`] how requests are let in, [`keys`] what API keys are and how they are
 //! managed, [`limits`] how often a key may call, [`services`] what the services behind it are asked for.
 
+pub mod admin;
 pub mod auth;
 pub mod body;
+pub mod database;
 pub mod keys;
 pub mod limits;
 pub mod money;
 pub mod openapi;
+pub mod operations;
 pub mod services;
 pub mod settings;
 mod state;
-pub mod views;
+mod views;
 
 use std::{rc::Rc, sync::Arc};
 
 use actix_web::web::{self, PayloadConfig, ServiceConfig};
+use anyhow::Context;
 use shared_lib::{
     clock::Clock,
     server::RouteTable,
@@ -28,6 +32,7 @@ pub use state::PartnerState;
 
 use self::{
     auth::{KeyGuard, PartnerIdentity},
+    database::Database,
     keys::cli::PartnerCommand,
     services::Services,
     settings::PartnerSettings,
@@ -65,15 +70,22 @@ impl Bff for BffPartner {
         config
             .app_data(PayloadConfig::new(state.settings.server.max_body_bytes))
             .app_data(web::Data::new(services))
+            .app_data(web::Data::new(state.idempotency.clone()))
             .app_data(web::Data::new(PartnerIdentity::new(provider, &state.settings.oidc.audience)))
             .app_data(web::Data::from(Arc::clone(&state.contract)))
             .service(views::routes().into_scope(Rc::new(guard), state.settings.server.request_timeout()));
     }
 
+    fn admin(state: &PartnerState, config: &mut ServiceConfig) {
+        config.app_data(web::Data::new(state.admin.clone())).app_data(web::Data::new(state.clock.clone()));
+        config.configure(admin::configure);
+    }
+
     async fn run(command: PartnerCommand, settings: Arc<PartnerSettings>) -> anyhow::Result<()> {
         let PartnerCommand::Keys(command) = command;
         let clock = Clock::system();
-        let admin = state::key_admin(&settings, clock.clone()).await?;
+        let database = Database::open(&settings.keys.database_url).await.context("[keys] database_url")?;
+        let admin = state::key_admin(&settings, database, clock.clone());
         let (mut out, mut notes) = (std::io::stdout(), std::io::stderr());
         keys::cli::run(&admin, command, clock.wall(), &mut out, &mut notes).await
     }

@@ -41,12 +41,24 @@ impl IntoResponses for Refusals {
 /// What placing or changing an order can be refused with on top.
 pub struct OrderRefusals;
 
-const ORDER_REFUSALS: [(&str, &str); 3] =
-    [("413", "The body is too large"), ("415", "The body is not JSON"), ("422", "The order cannot be placed")];
+const ORDER_REFUSALS: [(&str, &str); 3] = [
+    ("413", "The body is too large"),
+    ("415", "The body is not JSON"),
+    ("422", "The order cannot be placed, or the `Idempotency-Key` was used with another body"),
+];
 
 impl IntoResponses for OrderRefusals {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         ORDER_REFUSALS.into_iter().map(|(status, meaning)| (status.to_owned(), refusal(meaning))).collect()
+    }
+}
+
+/// What asking for one order can be refused with on top.
+pub struct OrderIsThere;
+
+impl IntoResponses for OrderIsThere {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        BTreeMap::from([("404".to_owned(), refusal("You have no such order"))])
     }
 }
 

@@ -1,5 +1,6 @@
 //! The settings of this BFF. `config/default.toml` says what each key means.
 
+mod idempotency;
 mod keys;
 mod oidc;
 mod plans;
@@ -13,6 +14,7 @@ use shared_lib::{
 use url::Url;
 
 pub use self::{
+    idempotency::IdempotencySettings,
     keys::KeysSettings,
     oidc::OidcSettings,
     plans::{LimitsSettings, PlanSettings, PlansSettings, RateSettings},
@@ -35,6 +37,8 @@ pub struct PartnerSettings {
     pub telemetry: TelemetrySettings,
     /// The API keys.
     pub keys: KeysSettings,
+    /// How long operations are remembered.
+    pub idempotency: IdempotencySettings,
     /// What all plans share.
     pub limits: LimitsSettings,
     /// The plans by name.
@@ -56,6 +60,8 @@ impl Settings for PartnerSettings {
         self.management.audit("management", findings);
         self.telemetry.audit("telemetry", findings);
         self.keys.audit("keys", findings);
+        let longest = self.server.request_timeout_ms;
+        self.idempotency.audit("idempotency", longest, findings);
         self.limits.audit("limits", findings);
         plans::audit(&self.plans, "plans", findings);
         self.oidc.audit("oidc", findings);

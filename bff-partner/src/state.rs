@@ -6,14 +6,17 @@ use anyhow::Context;
 use shared_lib::{
     clock::Clock,
     downstream::{Downstreams, Registry, RegistryError},
+    idempotency::Idempotency,
     oauth::{ClientAuth, ProviderClient, ProviderSettings, ProviderShared},
     server::Access,
     service::Start,
 };
 
 use crate::{
+    database::Database,
     keys::{KeyAdmin, KeyFormat, KeyRing, KeyStore},
     limits::Limits,
+    operations::OperationStore,
     services::Services,
     settings::{PROVIDER, PartnerSettings},
     views::{self, Contract},
@@ -25,6 +28,9 @@ pub struct PartnerState {
     pub(crate) settings: Arc<PartnerSettings>,
     pub(crate) registry: Registry,
     pub(crate) ring: KeyRing,
+    pub(crate) admin: KeyAdmin,
+    pub(crate) idempotency: Idempotency,
+    pub(crate) clock: Clock,
     pub(crate) limits: Limits,
     pub(crate) contract: Arc<Contract>,
     provider: ProviderShared,
@@ -37,12 +43,15 @@ impl PartnerState {
         let provider = ProviderSettings::new(&settings.oidc.issuer, &settings.oidc.client_id, auth)
             .in_environment(settings.environment);
         let provider = ProviderShared::new(provider, clock.clone()).context("[oidc]")?;
-        let store = KeyStore::open(&settings.keys.database_url).await.context("[keys] database_url")?;
+        let database = Database::open(&settings.keys.database_url).await.context("[keys] database_url")?;
+        let admin = key_admin(&settings, database.clone(), clock.clone());
         let format = KeyFormat::new(&settings.keys.checksum_key);
-        let ring = KeyRing::new(format, store, settings.keys.ring(), clock.clone());
+        let ring = KeyRing::new(format, KeyStore::new(database.clone()), settings.keys.ring(), clock.clone());
         let limits = Limits::new(&settings.plans, settings.limits.max_keys, &clock).context("[plans]")?;
+        let operations = Arc::new(OperationStore::new(database));
+        let idempotency = Idempotency::new(operations, settings.idempotency.times(), clock.clone());
         let contract = Arc::new(Contract::of_this_build());
-        let state = Self { settings, registry, ring, limits, contract, provider };
+        let state = Self { settings, registry, ring, admin, limits, idempotency, contract, provider, clock };
         // A worker cannot say that it has no services, so the start does.
         let downstreams = state.registry.for_worker();
         Services::new(&downstreams).context("[downstreams]")?;
@@ -56,11 +65,10 @@ impl PartnerState {
 }
 
 /// What manages the keys, on the command line and for operators.
-pub(crate) async fn key_admin(settings: &PartnerSettings, clock: Clock) -> anyhow::Result<KeyAdmin> {
-    let store = KeyStore::open(&settings.keys.database_url).await.context("[keys] database_url")?;
+pub(crate) fn key_admin(settings: &PartnerSettings, database: Database, clock: Clock) -> KeyAdmin {
     let format = KeyFormat::new(&settings.keys.checksum_key);
     let plans = settings.plans.keys().cloned().collect();
-    Ok(KeyAdmin::new(format, store, plans, known_scopes(), clock))
+    KeyAdmin::new(format, KeyStore::new(database), plans, known_scopes(), clock)
 }
 
 /// Every scope that a route asks for.

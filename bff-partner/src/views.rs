@@ -20,6 +20,8 @@ pub fn routes() -> RouteTable {
             .route(products::list_products, scopes(&["products:read"]))
             .route(orders::list_orders, scopes(&["orders:read"]))
             .route(orders::place_order, scopes(&["orders:write"]))
+            .route(orders::get_order, scopes(&["orders:read"]))
+            .route(orders::cancel_order, scopes(&["orders:write"]))
             .route(contract::get_contract, public()),
     )
 }

@@ -1,63 +1,29 @@
-//! Where keys are kept: an SQLite file.
-//!
-//! Everything that SQL is asked stands here, in statements that PostgreSQL takes too, as do the migrations: a second
-//! engine is another pool behind the same functions.
+//! Where keys and their audit log are kept.
 
-use std::{
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
-    str::FromStr,
-    time::Duration,
-};
+use std::time::Duration;
 
 use jiff::Timestamp;
-use sqlx::{
-    Row, SqlitePool,
-    migrate::{MigrateError, Migrator},
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous},
-};
+use sqlx::{Row, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use super::{
     format::SecretHash,
     record::{KeyRecord, RecordError},
 };
-
-static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
-
-/// How long a writer waits for another one.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+use crate::database::{Database, DatabaseError};
 
 /// How long a reader may take in all.
 const READ_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Keys are cached, so few connections are needed.
-const CONNECTIONS: u32 = 4;
-
 /// Why the store did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The address is not one of SQLite, or has no file.
-    #[error("the address of the key store must be like sqlite:///var/lib/bff-partner/keys.db")]
-    Address,
-    /// The folder of the file cannot be made.
-    #[error("the folder {} cannot be made", path.display())]
-    Folder {
-        /// The folder.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The file was deleted or put aside while it was open. What is still open is no longer what others see.
-    #[error("the file of the key store has been replaced or deleted")]
-    FileLost,
+    /// Its file cannot be used.
+    #[error("the key store cannot be used")]
+    File(#[from] DatabaseError),
     /// It did not answer in time.
     #[error("the key store did not answer within {READ_TIMEOUT:?}")]
     TimedOut,
-    /// The tables could not be brought up to date.
-    #[error("the key store's tables cannot be brought up to date")]
-    Migrate(#[source] MigrateError),
     /// Everything else that a database can say.
     #[error("the key store failed")]
     Database(#[from] sqlx::Error),
@@ -87,43 +53,14 @@ pub struct AuditEntry {
 /// The keys and their audit log. Cheap to clone; crosses threads.
 #[derive(Clone)]
 pub struct KeyStore {
-    pool: SqlitePool,
-    file: PathBuf,
-    /// Device and number of the file that is open.
-    identity: (u64, u64),
+    database: Database,
 }
 
 impl KeyStore {
-    /// Opens the store, and makes its folder, its file and its tables where they are missing.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn open(url: &str) -> Result<Self, StoreError> {
-        let options = SqliteConnectOptions::from_str(url).map_err(|_| StoreError::Address)?;
-        let file = options.get_filename().to_owned();
-        if file.as_os_str().is_empty() || file.as_os_str() == ":memory:" || file.to_string_lossy().starts_with("file:")
-        {
-            return Err(StoreError::Address);
-        }
-        if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            let made = tokio::fs::create_dir_all(folder).await;
-            made.map_err(|source| StoreError::Folder { path: folder.to_owned(), source })?;
-        }
-        let options = options
-            .create_if_missing(true)
-            // Readers and the one writer, who may be the command line, do not wait for each other.
-            .journal_mode(SqliteJournalMode::Wal)
-            // A revocation that was confirmed must be there after a power cut.
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(BUSY_TIMEOUT);
-        let pool = SqlitePoolOptions::new()
-            .max_connections(CONNECTIONS)
-            .acquire_timeout(BUSY_TIMEOUT)
-            .connect_with(options)
-            .await?;
-        MIGRATIONS.run(&pool).await.map_err(StoreError::Migrate)?;
-        let identity = identity(&file).await.ok_or(StoreError::FileLost)?;
-        Ok(Self { pool, file, identity })
+    /// The keys of this file.
+    #[must_use]
+    pub fn new(database: Database) -> Self {
+        Self { database }
     }
 
     /// The key of this id.
@@ -132,10 +69,8 @@ impl KeyStore {
     /// When the store is away; that there is no such key is none.
     pub async fn find(&self, id: &str) -> Result<Option<KeyRecord>, StoreError> {
         let read = async {
-            if identity(&self.file).await != Some(self.identity) {
-                return Err(StoreError::FileLost);
-            }
-            let row = sqlx::query("SELECT * FROM api_keys WHERE id = $1").bind(id).fetch_optional(&self.pool).await?;
+            let pool = self.database.connections().await?;
+            let row = sqlx::query("SELECT * FROM api_keys WHERE id = $1").bind(id).fetch_optional(pool).await?;
             row.as_ref().map(record).transpose()
         };
         tokio::time::timeout(READ_TIMEOUT, read).await.map_err(|_| StoreError::TimedOut)?
@@ -148,7 +83,7 @@ impl KeyStore {
     pub async fn list(&self, partner: Option<&str>) -> Result<Vec<KeyRecord>, StoreError> {
         let all =
             "SELECT * FROM api_keys WHERE $1 IS NULL OR partner = $1 ORDER BY partner, environment, created_at, id";
-        sqlx::query(all).bind(partner).fetch_all(&self.pool).await?.iter().map(record).collect()
+        sqlx::query(all).bind(partner).fetch_all(self.database.connections().await?).await?.iter().map(record).collect()
     }
 
     /// The audit log of a key, oldest first.
@@ -157,7 +92,13 @@ impl KeyStore {
     /// When the store is away.
     pub async fn audit(&self, id: &str) -> Result<Vec<AuditEntry>, StoreError> {
         let lines = "SELECT * FROM api_key_audit WHERE key_id = $1 ORDER BY at, id";
-        sqlx::query(lines).bind(id).fetch_all(&self.pool).await?.iter().map(audit_entry).collect()
+        sqlx::query(lines)
+            .bind(id)
+            .fetch_all(self.database.connections().await?)
+            .await?
+            .iter()
+            .map(audit_entry)
+            .collect()
     }
 
     /// Adds a key.
@@ -165,7 +106,7 @@ impl KeyStore {
     /// # Errors
     /// When the store is away.
     pub async fn add(&self, key: &KeyRecord, actor: &str) -> Result<(), StoreError> {
-        let mut change = self.pool.begin().await?;
+        let mut change = self.database.connections().await?.begin().await?;
         insert(&mut change, key).await?;
         let detail = format!("{} {} plan {}, scopes {}", key.partner, key.environment, key.plan, key.scopes.join(" "));
         note(&mut change, key.created_at, &key.id, "created", actor, &detail).await?;
@@ -177,7 +118,7 @@ impl KeyStore {
     /// # Errors
     /// [`StoreError::Unknown`]; when the store is away.
     pub async fn revoke(&self, id: &str, now: Timestamp, actor: &str) -> Result<bool, StoreError> {
-        let mut change = self.pool.begin().await?;
+        let mut change = self.database.connections().await?.begin().await?;
         let ended = sqlx::query("UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
             .bind(id)
             .bind(now.as_millisecond())
@@ -209,7 +150,7 @@ impl KeyStore {
         old_ends: Timestamp,
         actor: &str,
     ) -> Result<(), StoreError> {
-        let mut change = self.pool.begin().await?;
+        let mut change = self.database.connections().await?.begin().await?;
         let ends = old_ends.as_millisecond();
         let replaced = "UPDATE api_keys SET replaced_by = $2, \
                         expires_at = CASE WHEN expires_at < $3 THEN expires_at ELSE $3 END \
@@ -223,12 +164,6 @@ impl KeyStore {
         note(&mut change, new.created_at, &new.id, "created", actor, &format!("replaces {old}")).await?;
         Ok(change.commit().await?)
     }
-}
-
-/// Which file stands at the path: its device and its number. A file that was deleted stays readable for who has it open.
-async fn identity(file: &Path) -> Option<(u64, u64)> {
-    let metadata = tokio::fs::metadata(file).await.ok()?;
-    Some((metadata.dev(), metadata.ino()))
 }
 
 async fn insert(change: &mut sqlx::SqliteConnection, key: &KeyRecord) -> Result<(), StoreError> {

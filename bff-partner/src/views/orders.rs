@@ -1,12 +1,12 @@
 //! A partner's own orders.
 
-use actix_web::{HttpRequest, HttpResponse, get, http::header::LOCATION, post, web};
+use actix_web::{HttpRequest, HttpResponse, get, http::StatusCode, post, web};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared_lib::{
-    idempotency::{IdempotencyKey, Scope},
+    idempotency::{Idempotency, IdempotencyKey, KeptAnswer, Scope},
     pagination::{FromQuery, PageParams, PageRequest, PageResponse, PageSpec, Query, QueryReader, UnknownSort},
-    problem::{FieldError, Problem},
+    problem::{FieldError, PROBLEM_JSON, Problem, ProblemView, kinds},
 };
 use utoipa::ToSchema;
 
@@ -14,7 +14,7 @@ use crate::{
     auth::{AdmittedKey, AsPartner},
     body::JsonBody,
     money::Money,
-    openapi::{OrderRefusals, Refusals},
+    openapi::{OrderIsThere, OrderRefusals, Refusals},
     services::{
         Services,
         orders::{NewOrder, NewOrderLine, Order, OrderLine},
@@ -31,6 +31,7 @@ const ORDERS: PageSpec = PageSpec {
 const MAX_LINES: usize = 50;
 const MAX_QUANTITY: u32 = 999;
 const MAX_PRODUCT_BYTES: usize = 64;
+const MAX_ORDER_BYTES: usize = 64;
 /// What a list of orders is asked for by.
 pub struct OrdersParams {
     page: PageRequest,
@@ -152,7 +153,8 @@ pub async fn list_orders(
 
 /// Places an order.
 ///
-/// Send `Idempotency-Key` with a value of your own: however often you repeat the call with it, there is one order.
+/// Send `Idempotency-Key` with a value of your own: however often you repeat the call with it within a day, there is one
+/// order, and you get the first answer again, marked `Idempotency-Replayed: true`.
 #[utoipa::path(
     tag = "orders",
     params(("Idempotency-Key" = String, Header, description = "Your name for this order; 1 to 255 printable characters")),
@@ -169,6 +171,7 @@ pub async fn place_order(
     key: AdmittedKey,
     partner: AsPartner,
     services: web::Data<Services>,
+    idempotency: web::Data<Idempotency>,
     body: JsonBody<NewOrderBody>,
 ) -> Result<HttpResponse, Problem> {
     let name = IdempotencyKey::required(request.headers())?;
@@ -176,7 +179,56 @@ pub async fn place_order(
     let record = key.record();
     let environment = record.environment.as_str();
     let operation = Scope::new(&record.partner, environment, request.method().as_str(), request.path(), &name);
-    let order = services.orders.place(&partner, &operation.to_string(), &order).await?;
-    let location = format!("/v1/orders/{}", order.id);
-    Ok(HttpResponse::Created().insert_header((LOCATION, location)).json(OrderView::from(order)))
+    let run = async move {
+        let order = services.orders.place(&partner, &operation.to_string(), &order).await?;
+        let location = format!("/v1/orders/{}", order.id);
+        KeptAnswer::json(StatusCode::CREATED, Some(location), &OrderView::from(order))
+    };
+    idempotency.run(operation, &body.bytes, run).await
+}
+
+/// One of your orders.
+#[utoipa::path(
+    tag = "orders",
+    params(("id" = String, Path, description = "The order's id")),
+    responses((status = 200, description = "The order", body = OrderView), OrderIsThere, Refusals)
+)]
+#[get("/orders/{id}")]
+pub async fn get_order(
+    partner: AsPartner,
+    services: web::Data<Services>,
+    id: web::Path<String>,
+) -> Result<web::Json<OrderView>, Problem> {
+    check_id(&id)?;
+    Ok(web::Json(services.orders.find(&partner, &id).await?.into()))
+}
+
+/// Cancels an order that is not on its way yet.
+///
+/// To cancel it again changes nothing, so this needs no `Idempotency-Key`.
+#[utoipa::path(
+    tag = "orders",
+    params(("id" = String, Path, description = "The order's id")),
+    responses(
+        (status = 200, description = "The order, cancelled", body = OrderView),
+        (status = 409, description = "The order is on its way", body = ProblemView, content_type = PROBLEM_JSON),
+        OrderIsThere,
+        Refusals
+    )
+)]
+#[post("/orders/{id}/cancel")]
+pub async fn cancel_order(
+    partner: AsPartner,
+    services: web::Data<Services>,
+    id: web::Path<String>,
+) -> Result<web::Json<OrderView>, Problem> {
+    check_id(&id)?;
+    Ok(web::Json(services.orders.cancel(&partner, &id).await?.into()))
+}
+
+/// What cannot be an order's id is not there, and nobody needs to be asked.
+fn check_id(id: &str) -> Result<(), Problem> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let fits = (1..=MAX_ORDER_BYTES).contains(&id.len()) && id.bytes().all(plain);
+    if fits { Ok(()) } else { Err(Problem::new(&kinds::NOT_FOUND)) }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use bff_partner::{
     BffPartner,
+    database::Database,
     keys::{Created, KeyAdmin, KeyEnvironment, KeyFormat, KeyStore, NewKey},
     settings::PartnerSettings,
 };
@@ -105,7 +106,7 @@ pub fn database(folder: &TempDir) -> PathBuf {
 
 /// What manages the keys of these settings.
 pub async fn admin(settings: &PartnerSettings, clock: Clock) -> KeyAdmin {
-    let store = KeyStore::open(&settings.keys.database_url).await.expect("the store opens");
+    let store = KeyStore::new(Database::open(&settings.keys.database_url).await.expect("the store opens"));
     let plans = settings.plans.keys().cloned().collect();
     KeyAdmin::new(KeyFormat::new(&settings.keys.checksum_key), store, plans, ALL_SCOPES.to_vec(), clock)
 }

@@ -1,7 +1,9 @@
 //! The BFF as a whole, in front of a sandbox.
 
+mod admin;
 mod contract;
 mod harness;
+mod idempotency;
 mod keys_admitted;
 mod keys_command_line;
 mod keys_store;
