@@ -241,6 +241,22 @@ mod tests {
         wrong("jti", Some(json!("j".repeat(256))));
     }
 
+    proptest::proptest! {
+        /// Shows: W10
+        #[test]
+        fn random_claims_never_panic_and_are_never_believed(name in "iss|aud|iat|exp|jti|events", number: i64, text in "\\PC{0,20}") {
+            let values = [json!(number), json!(number as f64 / 3.0), json!([text.clone()]), json!({ text.clone(): number })];
+            for value in values {
+                let mut changed = claims();
+                changed.insert(name.clone(), value.clone());
+                let bounds = NOW - 30..=NOW + 601;
+                if !(matches!(name.as_str(), "iat" | "exp") && value.as_i64().is_some_and(|moment| bounds.contains(&moment))) {
+                    proptest::prop_assert!(believed(&changed).is_err());
+                }
+            }
+        }
+    }
+
     #[test]
     fn a_token_about_nobody_is_refused() {
         let mut changed = claims();

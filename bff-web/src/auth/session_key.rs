@@ -80,3 +80,38 @@ impl CookieKeys {
         jar.get(&self.0.name).map(|cookie| cookie.encoded().to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn keys(bytes: &[u8]) -> CookieKeys {
+        let keys: Vec<_> = bytes.iter().map(|byte| [*byte; 64]).collect();
+        CookieKeys::new(&keys, "session".to_owned())
+    }
+
+    fn signed(by: u8, value: &str) -> String {
+        let mut jar = CookieJar::new();
+        jar.signed_mut(&keys(&[by]).present()).add(Cookie::new("session", value.to_owned()));
+        jar.get("session").map(|cookie| cookie.encoded().to_string()).unwrap_or_default()
+    }
+
+    /// Shows: W5
+    #[test]
+    fn only_what_a_former_key_signed_is_signed_anew() {
+        let rotated = keys(&[2, 1]);
+        assert_eq!(rotated.resigned(&signed(1, "key")), Some(signed(2, "key")));
+        assert_eq!(rotated.resigned(&signed(2, "key")), None, "it has the present key's signature");
+        assert_eq!(rotated.resigned(&signed(3, "key")), None, "nobody's signature");
+        assert_eq!(rotated.resigned(&signed(1, "key").replace("session=", "other=")), None, "another cookie");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_else_is_signed(pair in "session=\\PC{0,80}|session=[A-Za-z0-9+/=%]{0,90}|\\PC{0,60}") {
+            prop_assert_eq!(keys(&[2, 1]).resigned(&pair), None);
+        }
+    }
+}

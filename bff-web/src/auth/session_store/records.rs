@@ -29,7 +29,7 @@ impl SessionId {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let mut bytes = [0; 32];
-        if text.len() != 64 || !text.is_ascii() {
+        if text.len() != 64 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
             return None;
         }
         for (place, byte) in bytes.iter_mut().enumerate() {
@@ -199,8 +199,17 @@ mod tests {
     fn an_id_is_read_as_it_was_written() {
         let id = SessionId::of("key");
         assert_eq!(SessionId::parse(&id.to_string()), Some(id));
-        for wrong in ["", "00", &"g".repeat(64), &"é".repeat(32)] {
+        for wrong in ["", "00", &"g".repeat(64), &"é".repeat(32), &"+f".repeat(32)] {
             assert_eq!(SessionId::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_read_as_an_id_is_written_the_same(text in "[0-9a-fA-F]{64}|\\PC{0,80}|[0-9a-f+-]{64}") {
+            if let Some(id) = SessionId::parse(&text) {
+                proptest::prop_assert_eq!(id.to_string(), text.to_ascii_lowercase());
+            }
         }
     }
 }

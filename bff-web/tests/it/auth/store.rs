@@ -1,6 +1,6 @@
 //! Sessions in Redis: what is in it, what its absence costs, and keys that are replaced.
 
-use std::time::Duration;
+use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use actix_web::http::{Method, StatusCode};
 use bff_web::BffWeb;
@@ -104,6 +104,41 @@ async fn without_redis_public_routes_go_on_and_nobody_is_signed_out() {
         });
         assert!(back.await, "within a second of Redis");
     }
+}
+
+/// Shows: S11
+#[actix_web::test]
+async fn requests_while_redis_goes_and_comes_back_are_served_or_told_to_wait() {
+    let mut world = Replicas::start(2).await;
+    let browser = world.signed_in("alice", 0).await;
+    let answers = Rc::new(RefCell::new(Vec::new()));
+    let load: Vec<_> = (0..8)
+        .map(|number| {
+            let (mut browser, answers) = (world.led(&browser, number % 2), Rc::clone(&answers));
+            actix_web::rt::spawn(async move {
+                loop {
+                    let status = browser.get(SESSION).await.status;
+                    answers.borrow_mut().push(status);
+                    let public = browser.get("/api/v2/products?size=1").await.status;
+                    assert_eq!(public, StatusCode::OK);
+                }
+            })
+        })
+        .collect();
+    let count = |status: StatusCode| answers.borrow().iter().filter(|answer| **answer == status).count();
+    let seen = async |status: StatusCode, more: usize| {
+        let before = count(status);
+        assert!(eventually(PATIENCE, || async { count(status) >= before + more }).await, "{more} more of {status}");
+    };
+    seen(StatusCode::OK, 50).await;
+    world.redis.stop();
+    seen(StatusCode::SERVICE_UNAVAILABLE, 50).await;
+    world.redis.start_again().await;
+    seen(StatusCode::OK, 50).await;
+    assert!(load.iter().all(|task| !task.is_finished()), "public routes went on all the time");
+    load.iter().for_each(|task| task.abort());
+    let known = count(StatusCode::OK) + count(StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(known, answers.borrow().len(), "nobody was signed out, nothing broke");
 }
 
 /// Shows: S11, S14
