@@ -87,9 +87,8 @@ impl TokenGuard {
             return Err(challenge::wrong_scheme("the token is not bound to a key"));
         };
         let mut proofs = request.headers().get_all("dpop");
-        let proof = match (proofs.next().and_then(|proof| proof.to_str().ok()), proofs.next()) {
-            (Some(proof), None) => proof,
-            _ => return Err(challenge::not_one_proof()),
+        let (Some(proof), None) = (proofs.next().and_then(|proof| proof.to_str().ok()), proofs.next()) else {
+            return Err(challenge::not_one_proof());
         };
         let mut target = self.origin.clone();
         target.set_path(request.path());
