@@ -219,7 +219,7 @@ fn all_faults_of_all_layers_are_reported_at_once_with_path_origin_and_remedy() {
     let starting = |start: &str| lines(&message).into_iter().find(|line| line.starts_with(start)).map(str::to_owned);
     let prot = starting("server.prot:").expect("the unknown key is reported");
     assert!(
-        prot.contains("unknown key. Did you mean `port`? Known here: drain_delay_ms, ")
+        prot.contains("unknown key. Did you mean `port`? Known here: adaptive_limit, drain_delay_ms, ")
             && prot.ends_with(&format!("[file {path}]")),
         "{prot}"
     );

@@ -41,3 +41,19 @@ impl AdaptiveLimitSettings {
         findings.require((1.1..=10.0).contains(&self.tolerance), key(prefix, "tolerance"), message);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_valid_and_each_wrong_bound_is_named() {
+        let mut findings = Findings::new();
+        AdaptiveLimitSettings::default().audit("server.adaptive_limit", &mut findings);
+        assert!(findings.is_empty(), "{findings}");
+        let wrong = AdaptiveLimitSettings { min: 0, max: 200_000, initial: 300_000, tolerance: 1.0, enabled: true };
+        wrong.audit("server.adaptive_limit", &mut findings);
+        let paths: Vec<&str> = findings.iter().map(|finding| finding.path.as_str()).collect();
+        assert_eq!(paths, ["min", "max", "initial", "tolerance"].map(|name| format!("server.adaptive_limit.{name}")));
+    }
+}
