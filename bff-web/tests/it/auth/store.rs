@@ -136,7 +136,7 @@ async fn requests_while_redis_goes_and_comes_back_are_served_or_told_to_wait() {
     world.redis.start_again().await;
     seen(StatusCode::OK, 50).await;
     assert!(load.iter().all(|task| !task.is_finished()), "public routes went on all the time");
-    load.iter().for_each(|task| task.abort());
+    load.iter().for_each(actix_web::rt::task::JoinHandle::abort);
     let known = count(StatusCode::OK) + count(StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(known, answers.borrow().len(), "nobody was signed out, nothing broke");
 }
