@@ -30,7 +30,7 @@ async fn no_screen_is_larger_than_its_budget() {
         };
         let (plain, br, zstd, gzip) =
             (size("identity").await, size("br").await, size("zstd").await, size("gzip").await);
-        println!("{path}: {plain} bytes, br {br}, zstd {zstd}, gzip {gzip}");
+        eprintln!("{path}: {plain} bytes, br {br}, zstd {zstd}, gzip {gzip}");
         assert!(plain <= raw, "{path}: {plain} bytes for a budget of {raw}");
         assert!(br <= brotli, "{path}: {br} bytes in brotli for a budget of {brotli}");
     }
