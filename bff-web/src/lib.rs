@@ -3,10 +3,14 @@
 //! It signs people in at an OpenID provider, keeps their tokens to itself, and gives the browser one call for each
 //! screen. [`views::routes`] is the API at a glance; `auth` is how people get in; `services` is what it calls.
 
+pub mod answer;
 pub mod auth;
+mod body;
 mod html;
+mod links;
 pub mod money;
 pub mod product_list;
+mod representation;
 pub mod services;
 pub mod settings;
 mod start_page;
@@ -22,14 +26,17 @@ use shared_lib::{
     downstream::Registry,
     server::{RouteTable, describe},
     service::{Bff, NoCommand, ServiceSettings, Start},
+    versioning::{Lifecycle, Versioned},
 };
 use utoipa::openapi::{
-    Info, OpenApi,
+    Deprecated, Info, OpenApi,
     security::{ApiKey, ApiKeyValue, SecurityScheme},
 };
 
 use crate::{
+    answer::Answers,
     auth::{Auth, WorkerAuth, guard, operators},
+    representation::Representation,
     services::Services,
     settings::{PROVIDER, WebSettings},
 };
@@ -43,13 +50,18 @@ pub struct WebState {
     settings: Arc<WebSettings>,
     registry: Registry,
     auth: Arc<Auth>,
+    answers: web::Data<Answers>,
+    v1: Lifecycle,
 }
+
+/// What the paths of version 1 begin with.
+const V1: &str = "/api/v1/";
 
 impl Bff for BffWeb {
     const NAME: &'static str = "bff-web";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     const DOWNSTREAMS: &'static [&'static str] =
-        &["users", "orders", "accounts", "notifications", "catalog", "categories", "promotions", PROVIDER];
+        &["users", "orders", "accounts", "notifications", "catalog", "categories", "promotions", "cart", PROVIDER];
     type Settings = WebSettings;
     type State = WebState;
     type Command = NoCommand;
@@ -64,14 +76,22 @@ impl Bff for BffWeb {
         let mut cookie = ApiKeyValue::new("trifront-session");
         cookie.description =
             Some("The session of a signed-in user; over https its name is `__Host-trifront-session`.".to_owned());
-        describe(info, Self::routes(), vec![("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)))])
+        let schemes = vec![("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)))];
+        let mut document = describe(info, Self::routes(), schemes);
+        let old = document.paths.paths.iter_mut().filter(|(path, _)| path.starts_with(V1)).map(|(_, item)| item);
+        for operation in old.filter_map(|item| item.get.as_mut()) {
+            operation.deprecated = Some(Deprecated::True);
+        }
+        document
     }
 
     async fn start(start: Start<WebSettings>) -> anyhow::Result<WebState> {
         // What a worker sets up cannot fail any more once it has succeeded here.
         Services::new(&start.registry.for_worker())?;
+        let v1 = Lifecycle::new("v1", &start.settings.api_v1, start.clock.clone());
+        let answers = web::Data::new(Answers::new(&start.settings.http_cache, start.clock.clone()));
         let auth = Auth::new(Arc::clone(&start.settings), start.clock)?;
-        Ok(WebState { settings: start.settings, registry: start.registry, auth: Arc::new(auth) })
+        Ok(WebState { settings: start.settings, registry: start.registry, auth: Arc::new(auth), answers, v1 })
     }
 
     fn configure(state: &WebState, config: &mut ServiceConfig) {
@@ -85,10 +105,14 @@ impl Bff for BffWeb {
         let auth = web::Data::new(WorkerAuth::new(Arc::clone(&state.auth), provider));
         let routes = views::routes()
             .into_scope(Rc::new(guard::WebGuard::new(auth.clone())), state.settings.server().request_timeout())
+            .wrap(Representation)
             .wrap(state.auth.session_middleware())
-            .wrap(from_fn(move |request, next| cookie_keys.clone().accept_former(request, next)));
+            .wrap(from_fn(move |request, next| cookie_keys.clone().accept_former(request, next)))
+            .wrap(Versioned::new(V1, state.v1.clone()));
         config
             .app_data(web::Data::new(services))
+            .app_data(state.answers.clone())
+            .app_data(web::JsonConfig::default().limit(state.settings.server().max_body_bytes))
             .app_data(auth)
             .service(routes)
             .default_service(web::to(start_page::get_page));

@@ -20,6 +20,14 @@ impl Money {
     pub fn from_minor(minor: i64, currency: String) -> Self {
         Self { amount: decimal(minor, minor_places(&currency)), currency }
     }
+
+    /// The nearest binary fraction, for contracts that were published with a number. The amount is a decimal, whoever made
+    /// it: [`from_minor`](Self::from_minor), or a service whose texts are checked when they are read.
+    #[must_use]
+    pub fn to_number(&self) -> f64 {
+        debug_assert!(self.amount.parse::<f64>().is_ok(), "an amount is a decimal");
+        self.amount.parse().unwrap_or(f64::NAN)
+    }
 }
 
 /// How many decimal places a currency has (ISO 4217, column "minor unit"; those that have not two).

@@ -23,6 +23,9 @@ pub const SPEC: PageSpec = PageSpec {
     unknown_sort: UnknownSort::Refuse,
 };
 
+/// The same, as version 1 was published: an order that is not known means the default.
+const LENIENT_SPEC: PageSpec = PageSpec { unknown_sort: UnknownSort::UseDefault, ..SPEC };
+
 /// The longest id of a category, in bytes.
 const MAX_CATEGORY_BYTES: usize = 64;
 
@@ -117,7 +120,18 @@ impl ProductsParams {
 
 impl FromQuery for ProductsParams {
     fn from_query(query: &mut QueryReader<'_>) -> Self {
-        let page = query.page(&SPEC);
+        Self::read(query, &SPEC)
+    }
+}
+
+impl ProductsParams {
+    /// As version 1 reads them: a `sort` that is not known means the default.
+    pub fn lenient(query: &mut QueryReader<'_>) -> Self {
+        Self::read(query, &LENIENT_SPEC)
+    }
+
+    fn read(query: &mut QueryReader<'_>, spec: &PageSpec) -> Self {
+        let page = query.page(spec);
         let category = query.text("category");
         if category.as_deref().is_some_and(|id| !is_category_id(id)) {
             query.reject(FieldError::query("category", "must be the id of a category"));

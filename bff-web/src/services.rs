@@ -1,6 +1,7 @@
 //! This BFF's own view of each service behind it: only what its screens need.
 
 pub mod accounts;
+pub mod cart;
 pub mod catalog;
 pub mod categories;
 pub mod notifications;
@@ -11,12 +12,13 @@ pub mod users;
 use shared_lib::downstream::{Downstreams, RegistryError};
 
 use self::{
-    accounts::Accounts, catalog::Catalog, categories::Categories, notifications::Notifications, orders::Orders,
-    promotions::Promotions, users::Users,
+    accounts::Accounts, cart::Carts, catalog::Catalog, categories::Categories, notifications::Notifications,
+    orders::Orders, promotions::Promotions, users::Users,
 };
 
 /// What [`Services`] asks the configuration for.
-pub const NAMES: &[&str] = &["users", "orders", "accounts", "notifications", "catalog", "categories", "promotions"];
+pub const NAMES: &[&str] =
+    &["users", "orders", "accounts", "notifications", "catalog", "categories", "promotions", "cart"];
 
 /// The services as one worker calls them.
 #[derive(Clone)]
@@ -35,6 +37,8 @@ pub struct Services {
     pub categories: Categories,
     /// Promotions that run now.
     pub promotions: Promotions,
+    /// Shopping carts.
+    pub carts: Carts,
 }
 
 impl Services {
@@ -51,6 +55,14 @@ impl Services {
             catalog: Catalog::new(downstreams.get("catalog")?),
             categories: Categories::new(downstreams.get("categories")?),
             promotions: Promotions::new(downstreams.get("promotions")?),
+            carts: Carts::new(downstreams.get("cart")?),
         })
+    }
+    /// Forgets what was kept of this subject: something of theirs has changed. What another process keeps stays there
+    /// until its time is up.
+    pub fn forget_subject(&self, subject: &str) {
+        self.users.forget(subject);
+        self.orders.forget(subject);
+        self.accounts.forget(subject);
     }
 }

@@ -1,5 +1,6 @@
 //! The settings of `bff-web`; `config/default.toml` explains each key and is the built-in layer.
 
+mod http_cache;
 mod oidc;
 mod redis;
 mod session;
@@ -9,9 +10,11 @@ use shared_lib::{
     downstream::{DownstreamSettings, DownstreamsSettings},
     service::ServiceSettings,
     settings::{Environment, Findings, ManagementSettings, ServerSettings, Settings, TelemetrySettings},
+    versioning::VersionSettings,
 };
 use url::Url;
 
+pub use http_cache::HttpCacheSettings;
 pub use oidc::{ClientAssertionAudience, ClientAuthentication, OidcSettings};
 pub use redis::RedisSettings;
 pub use session::{SameSiteSetting, SessionSettings, SessionStoreKind};
@@ -35,6 +38,10 @@ pub struct WebSettings {
     pub session: SessionSettings,
     /// Where sessions are when more than one replica keeps them.
     pub redis: RedisSettings,
+    /// What others may keep of public answers.
+    pub http_cache: HttpCacheSettings,
+    /// The end of version 1.
+    pub api_v1: VersionSettings,
     /// Logs and traces.
     pub telemetry: TelemetrySettings,
     /// The services behind.
@@ -70,6 +77,8 @@ impl Settings for WebSettings {
         self.telemetry.audit("telemetry", findings);
         self.oidc.audit("oidc", findings);
         self.session.audit("session", findings);
+        self.http_cache.audit("http_cache", findings);
+        self.api_v1.audit("api_v1", findings);
         self.redis.audit("redis", findings);
         for (name, downstream) in &self.downstreams {
             downstream.audit(&format!("downstreams.{name}"), findings);

@@ -1,8 +1,13 @@
 //! The API at a glance: each route with its policy. A screen is a file in `views/` and two lines here.
 
+pub mod cart;
 pub mod dashboard;
+pub mod notification_read;
+pub mod orders;
+pub mod product;
 pub mod products;
 pub mod products_page;
+pub mod v1;
 
 use shared_lib::server::{RouteTable, caller, public};
 
@@ -25,6 +30,16 @@ pub fn routes() -> RouteTable {
     let v2 = RouteTable::new()
         .route(dashboard::get_dashboard, caller())
         .route(products_page::get_products_page, public())
-        .route(products::list_products, public());
-    RouteTable::new().nest("/api/auth", auth).nest("/api/v2", v2)
+        .route(products::list_products, public())
+        .route(product::get_product, public())
+        .route(orders::list_orders, caller())
+        .route(orders::place_order, caller())
+        .route(cart::get_cart, caller())
+        .route(cart::replace_cart, caller())
+        .route(notification_read::mark_notification_read, caller());
+    let v1 = RouteTable::new()
+        .route(v1::get_dashboard_v1, caller())
+        .route(v1::get_products_page_v1, public())
+        .route(v1::list_products_v1, public());
+    RouteTable::new().nest("/api/auth", auth).nest("/api/v2", v2).nest("/api/v1", v1)
 }

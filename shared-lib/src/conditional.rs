@@ -32,14 +32,21 @@ impl EntityTag {
     /// A tag for content that means the same whenever these bytes are the same.
     #[must_use]
     pub fn weak_of(content: &[u8]) -> Self {
-        let opaque = BASE64_URL_SAFE_NO_PAD.encode(&Sha256::digest(content)[..HASH_BYTES]);
-        Self { weak: true, opaque }
+        Self { weak: true, opaque: hash(content) }
     }
 
-    /// The strong tag of a version number.
+    /// The strong tag of a version of something that each owner has one of at the same address. The owner is in it, so
+    /// that a browser that two people use one after the other is never told that the one's version is the other's.
     #[must_use]
-    pub fn of_version(version: u64) -> Self {
-        Self { weak: false, opaque: version.to_string() }
+    pub fn of_version(version: u64, owner: &str) -> Self {
+        Self { weak: false, opaque: format!("{version}.{}", hash(owner.as_bytes())) }
+    }
+
+    /// The version that this owner's strong tag names; none for another's tag.
+    #[must_use]
+    pub fn version_of(&self, owner: &str) -> Option<u64> {
+        let (version, rest) = self.opaque.split_once('.')?;
+        (!self.weak && rest == hash(owner.as_bytes())).then(|| version.parse().ok())?
     }
 
     /// Reads `"…"` or `W/"…"`.
@@ -85,6 +92,10 @@ impl std::fmt::Display for EntityTag {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}\"{}\"", if self.weak { "W/" } else { "" }, self.opaque)
     }
+}
+
+fn hash(content: &[u8]) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(&Sha256::digest(content)[..HASH_BYTES])
 }
 
 /// The value of an `If-Match` or `If-None-Match` field.
@@ -174,9 +185,18 @@ mod tests {
 
     #[test]
     fn only_strong_tags_match_strongly() {
-        assert!(tag("\"3\"").matches_strongly(&EntityTag::of_version(3)));
-        assert!(!tag("W/\"3\"").matches_strongly(&EntityTag::of_version(3)));
-        assert!(!tag("\"4\"").matches_strongly(&EntityTag::of_version(3)));
+        assert!(tag("\"3\"").matches_strongly(&tag("\"3\"")));
+        assert!(!tag("W/\"3\"").matches_strongly(&tag("\"3\"")));
+        assert!(!tag("\"4\"").matches_strongly(&tag("\"3\"")));
+    }
+
+    #[test]
+    fn a_version_is_read_from_its_owners_tag_only() {
+        let third = EntityTag::of_version(3, "alice");
+        assert_eq!((third.version_of("alice"), third.version_of("bob")), (Some(3), None));
+        assert!(!third.matches_weakly(&EntityTag::of_version(3, "bob")));
+        assert_eq!(tag("\"3\"").version_of("alice"), None);
+        assert_eq!(tag(&format!("W/{third}")).version_of("alice"), None);
     }
 
     /// Shows: M5

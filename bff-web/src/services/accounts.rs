@@ -33,6 +33,10 @@ impl Accounts {
     /// # Errors
     /// Any [`DownstreamError`].
     pub async fn balance(&self, ctx: &RequestContext) -> Result<Fetched<Balance>, DownstreamError> {
-        self.downstream.get(ctx, &["balance"]).as_caller().json().await
+        self.downstream.get(ctx, &["balance"]).as_caller().cached().json().await
+    }
+    /// Forgets what was kept of this subject.
+    pub fn forget(&self, subject: &str) {
+        self.downstream.forget_subject(subject);
     }
 }

@@ -93,6 +93,13 @@ impl Catalog {
         ctx: &RequestContext,
         search: &ProductSearch,
     ) -> Result<Fetched<ProductList>, DownstreamError> {
-        self.downstream.get(ctx, &["products"]).query(search).json().await
+        self.downstream.get(ctx, &["products"]).query(search).cached().json().await
+    }
+    /// One product.
+    ///
+    /// # Errors
+    /// Any [`DownstreamError`]; status 404 when there is no such product.
+    pub async fn product(&self, ctx: &RequestContext, sku: &str) -> Result<Fetched<Product>, DownstreamError> {
+        self.downstream.get(ctx, &["products", sku]).cached().json().await
     }
 }

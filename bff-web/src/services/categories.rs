@@ -35,6 +35,6 @@ impl Categories {
     /// # Errors
     /// Any [`DownstreamError`].
     pub async fn all(&self, ctx: &RequestContext) -> Result<Fetched<Vec<Category>>, DownstreamError> {
-        self.downstream.get(ctx, &[]).json().await
+        self.downstream.get(ctx, &[]).cached().json().await
     }
 }

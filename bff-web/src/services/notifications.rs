@@ -6,7 +6,7 @@ use shared_lib::{
 };
 use tonic::transport::Channel;
 
-use self::proto::{GetUnreadCountRequest, notification_service_client::NotificationServiceClient};
+use self::proto::{GetUnreadCountRequest, MarkReadRequest, notification_service_client::NotificationServiceClient};
 
 #[allow(missing_docs, clippy::all, clippy::pedantic, unreachable_pub, reason = "generated")]
 mod proto {
@@ -40,6 +40,24 @@ impl Notifications {
             })
             .await?;
         Ok(answer.map(|answer| answer.unread_count))
+    }
+
+    /// Marks one notification of the signed-in user as read, and says how many are left unread. To do it again changes
+    /// nothing.
+    ///
+    /// # Errors
+    /// Any [`DownstreamError`]; gRPC `NOT_FOUND` when the user has no such notification.
+    pub async fn mark_read(&self, ctx: &RequestContext, id: &str) -> Result<u32, DownstreamError> {
+        const METHOD: &str = "trifront.notifications.v1.NotificationService/MarkRead";
+        let message = MarkReadRequest { id: id.to_owned() };
+        let answer = self
+            .downstream
+            .unary(ctx, METHOD, true, message, |channel, request| {
+                let mut client = self.client(channel);
+                async move { client.mark_read(request).await }
+            })
+            .await?;
+        Ok(answer.value.unread_count)
     }
 
     fn client(&self, channel: Channel) -> NotificationServiceClient<Channel> {

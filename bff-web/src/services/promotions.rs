@@ -46,7 +46,7 @@ impl Promotions {
     /// # Errors
     /// Any [`DownstreamError`].
     pub async fn active(&self, ctx: &RequestContext) -> Result<Fetched<Vec<Promotion>>, DownstreamError> {
-        let envelope = self.downstream.get(ctx, &["active"]).json::<Envelope>().await?;
+        let envelope = self.downstream.get(ctx, &["active"]).cached().json::<Envelope>().await?;
         Ok(envelope.map(|envelope| envelope.data))
     }
 }

@@ -37,6 +37,10 @@ impl Users {
     /// # Errors
     /// Any [`DownstreamError`].
     pub async fn me(&self, ctx: &RequestContext) -> Result<Fetched<User>, DownstreamError> {
-        self.downstream.get(ctx, &["me"]).as_caller().json().await
+        self.downstream.get(ctx, &["me"]).as_caller().cached().json().await
+    }
+    /// Forgets what was kept of this subject.
+    pub fn forget(&self, subject: &str) {
+        self.downstream.forget_subject(subject);
     }
 }

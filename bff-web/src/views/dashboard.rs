@@ -2,18 +2,19 @@
 //!
 //! Without the user there is no page; each of the other parts may be missing, and the receipt says why.
 
-use actix_web::{get, web};
+use actix_web::{HttpResponse, get, web};
 use futures_util::try_join;
 use jiff::Timestamp;
 use serde::Serialize;
 use shared_lib::{
-    aggregate::{Composite, Receipt},
+    aggregate::Composite,
     context::RequestContext,
     problem::{Problem, ProblemView},
 };
 use utoipa::ToSchema;
 
 use crate::{
+    answer::{Answers, Composed},
     money::Money,
     services::{Services, accounts::Balance, orders::Order, users::User},
 };
@@ -36,8 +37,6 @@ pub struct DashboardView {
     /// How many notifications the user has not read; absent when it could not be had.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unread_notifications: Option<u32>,
-    /// How the page was put together.
-    pub receipt: Receipt,
 }
 
 /// A user as the screen greets them.
@@ -73,7 +72,7 @@ pub struct RecentOrderView {
 #[utoipa::path(
     tag = "screens",
     responses(
-        (status = 200, description = "The dashboard", body = DashboardView),
+        (status = 200, description = "The dashboard", body = Composed<DashboardView>),
         (status = 401, description = "Nobody is signed in", body = ProblemView, content_type = "application/problem+json"),
         (status = 502, description = "The user could not be fetched", body = ProblemView, content_type = "application/problem+json"),
         (status = 503, description = "The users service is away", body = ProblemView, content_type = "application/problem+json"),
@@ -84,21 +83,30 @@ pub struct RecentOrderView {
 pub async fn get_dashboard(
     ctx: RequestContext,
     services: web::Data<Services>,
-) -> Result<web::Json<DashboardView>, Problem> {
+    answers: web::Data<Answers>,
+) -> Result<HttpResponse, Problem> {
+    answers.private_page(&compose(&ctx, &services).await?)
+}
+
+/// Asks for the parts, all at once.
+///
+/// # Errors
+/// Without the user there is no page.
+pub async fn compose(ctx: &RequestContext, services: &Services) -> Result<Composed<DashboardView>, Problem> {
     let parts = Composite::new();
     let (user, orders, balance, unread) = try_join!(
-        parts.required("user", services.users.me(&ctx)),
-        parts.optional("recentOrders", services.orders.latest(&ctx, LATEST_ORDERS)),
-        parts.optional("balance", services.accounts.balance(&ctx)),
-        parts.optional("unreadNotifications", services.notifications.unread_count(&ctx)),
+        parts.required("user", services.users.me(ctx)),
+        parts.optional("recentOrders", services.orders.latest(ctx, LATEST_ORDERS)),
+        parts.optional("balance", services.accounts.balance(ctx)),
+        parts.optional("unreadNotifications", services.notifications.unread_count(ctx)),
     )?;
-    Ok(web::Json(DashboardView {
+    let page = DashboardView {
         user: user.into(),
         recent_orders: orders.map(|orders| orders.into_iter().map(Into::into).collect()),
         balance: balance.map(money),
         unread_notifications: unread,
-        receipt: parts.into_receipt(),
-    }))
+    };
+    Ok(Composed { page, receipt: parts.into_receipt() })
 }
 
 impl From<User> for UserView {

@@ -1,6 +1,6 @@
 //! The list of products: a page, an order from an allowlist, and filters. It is the same for everyone.
 
-use actix_web::{get, web};
+use actix_web::{HttpRequest, HttpResponse, get, web};
 use shared_lib::{
     context::RequestContext,
     pagination::{PageParams, PageResponse, Query},
@@ -8,6 +8,8 @@ use shared_lib::{
 };
 
 use crate::{
+    answer::Answers,
+    links,
     product_list::{self, ProductFilters, ProductView, ProductsParams},
     services::Services,
 };
@@ -15,6 +17,7 @@ use crate::{
 /// A page of products
 ///
 /// Accepted values of `sort`: `name,asc` (default), `name,desc`, `price,asc`, `price,desc`, `createdAt,desc`.
+/// Products that are equal in that keep the order that the catalog has for them, so pages neither overlap nor leave one out.
 #[utoipa::path(
     tag = "screens",
     params(PageParams, ProductFilters),
@@ -29,8 +32,12 @@ use crate::{
 #[get("/products")]
 pub async fn list_products(
     ctx: RequestContext,
+    request: HttpRequest,
     services: web::Data<Services>,
+    answers: web::Data<Answers>,
     Query(params): Query<ProductsParams>,
-) -> Result<web::Json<PageResponse<ProductView>>, Problem> {
-    Ok(web::Json(product_list::fetch(&services.catalog, &ctx, &params).await?.value))
+) -> Result<HttpResponse, Problem> {
+    let list = product_list::fetch(&services.catalog, &ctx, &params).await?;
+    let link = links::of_page(&request, &list.value);
+    answers.public_list(&list.value, link, list.freshness, list.as_of)
 }

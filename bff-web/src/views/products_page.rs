@@ -2,12 +2,12 @@
 //!
 //! Without products there is no page; categories and promotions may be missing, and the receipt says why.
 
-use actix_web::{get, web};
+use actix_web::{HttpResponse, get, web};
 use futures_util::try_join;
 use jiff::Timestamp;
 use serde::Serialize;
 use shared_lib::{
-    aggregate::{Composite, Receipt},
+    aggregate::Composite,
     context::RequestContext,
     pagination::{PageParams, PageResponse, Query},
     problem::{Problem, ProblemView},
@@ -15,6 +15,7 @@ use shared_lib::{
 use utoipa::ToSchema;
 
 use crate::{
+    answer::{Answers, Composed},
     product_list::{self, ProductFilters, ProductView, ProductsParams},
     services::{Services, categories::Category, promotions::Promotion},
 };
@@ -31,8 +32,6 @@ pub struct ProductsPageView {
     /// The promotions that run now; absent when they could not be had.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub promotions: Option<Vec<PromotionView>>,
-    /// How the page was put together.
-    pub receipt: Receipt,
 }
 
 /// A category.
@@ -74,7 +73,7 @@ pub struct PromotionView {
     tag = "screens",
     params(PageParams, ProductFilters),
     responses(
-        (status = 200, description = "The page", body = ProductsPageView),
+        (status = 200, description = "The page", body = Composed<ProductsPageView>),
         (status = 400, description = "A parameter is wrong", body = ProblemView, content_type = "application/problem+json"),
         (status = 502, description = "The products could not be fetched", body = ProblemView, content_type = "application/problem+json"),
         (status = 503, description = "The catalog is away", body = ProblemView, content_type = "application/problem+json"),
@@ -85,20 +84,33 @@ pub struct PromotionView {
 pub async fn get_products_page(
     ctx: RequestContext,
     services: web::Data<Services>,
+    answers: web::Data<Answers>,
     Query(params): Query<ProductsParams>,
-) -> Result<web::Json<ProductsPageView>, Problem> {
+) -> Result<HttpResponse, Problem> {
+    answers.public_page(&compose(&ctx, &services, &params).await?)
+}
+
+/// Asks for the parts, all at once.
+///
+/// # Errors
+/// Without products there is no page.
+pub async fn compose(
+    ctx: &RequestContext,
+    services: &Services,
+    params: &ProductsParams,
+) -> Result<Composed<ProductsPageView>, Problem> {
     let parts = Composite::new();
     let (products, categories, promotions) = try_join!(
-        parts.required("products", product_list::fetch(&services.catalog, &ctx, &params)),
-        parts.optional("categories", services.categories.all(&ctx)),
-        parts.optional("promotions", services.promotions.active(&ctx)),
+        parts.required("products", product_list::fetch(&services.catalog, ctx, params)),
+        parts.optional("categories", services.categories.all(ctx)),
+        parts.optional("promotions", services.promotions.active(ctx)),
     )?;
-    Ok(web::Json(ProductsPageView {
+    let page = ProductsPageView {
         products,
         categories: categories.map(|categories| categories.into_iter().map(Into::into).collect()),
         promotions: promotions.map(|promotions| promotions.into_iter().map(Into::into).collect()),
-        receipt: parts.into_receipt(),
-    }))
+    };
+    Ok(Composed { page, receipt: parts.into_receipt() })
 }
 
 impl From<Category> for CategoryView {

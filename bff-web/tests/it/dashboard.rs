@@ -14,7 +14,7 @@ async fn the_dashboard_shows_user_orders_balance_and_notifications() {
     let world = World::start().await;
     let answer = world.signed_in("alice").await.get(PATH).await;
     insta::assert_json_snapshot!(shown(&answer), { ".body.receipt.*.asOf" => "[time]" });
-    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert_eq!(answer.header("cache-control"), Some("private, no-cache"));
 }
 
 #[actix_web::test]
@@ -66,9 +66,28 @@ async fn a_slow_part_is_left_out_and_the_slow_user_is_a_timeout() {
     world.disturb("accounts", Rule::fault(Fault::Hang));
     let answer = alice.get(PATH).await;
     insta::assert_json_snapshot!("slow_accounts", shown(&answer), { ".body.receipt.*.asOf" => "[time]" });
+    // Nothing is kept of Bob yet that could stand in.
+    let mut bob = world.signed_in("bob").await;
     world.disturb("users", Rule::fault(Fault::HangAfterHeaders));
-    let answer = alice.get(PATH).await;
+    let answer = bob.get(PATH).await;
     insta::assert_json_snapshot!("slow_users", shown(&answer), { ".body.requestId" => "[id]" });
+}
+
+/// Shows: S6
+#[actix_web::test]
+async fn what_was_known_of_the_user_stands_in_while_the_service_is_away_and_the_receipt_says_so() {
+    let world = World::start().await;
+    let mut alice = world.signed_in("alice").await;
+    let live = alice.get(PATH).await.json();
+    world.disturb("users", Rule::status(503));
+    let page = alice.get(PATH).await.json();
+    assert_eq!(page["user"], live["user"]);
+    assert_eq!(
+        (&page["receipt"]["user"]["state"], &page["receipt"]["user"]["reason"]),
+        (&json!("stale"), &json!("server-error"))
+    );
+    // It is hers alone: for Bob there is nothing.
+    assert_eq!(world.signed_in("bob").await.get(PATH).await.status, 503);
 }
 
 #[actix_web::test]

@@ -24,7 +24,7 @@ pub const ORIGIN: &str = "http://localhost:8080";
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The services that are reached by HTTP.
-const HTTP_SERVICES: [&str; 6] = ["users", "orders", "accounts", "catalog", "categories", "promotions"];
+const HTTP_SERVICES: [&str; 7] = ["users", "orders", "accounts", "catalog", "categories", "promotions", "cart"];
 
 /// A setting, as its environment variable.
 pub type Variable<'a> = (&'a str, &'a str);

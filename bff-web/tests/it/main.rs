@@ -1,12 +1,19 @@
 //! The service as a whole, on real sockets, in front of the real sandbox.
 
 mod auth;
+mod caching;
+mod cart;
 mod contract;
 mod dashboard;
 mod harness;
+mod isolation;
+mod notification_read;
+mod orders;
 mod outages;
+mod product;
 mod products;
 mod products_page;
 mod settings;
 mod start_page;
 mod trace;
+mod v1;

@@ -22,6 +22,8 @@ async fn a_service_that_is_killed_and_started_again_needs_no_restart_of_ours() {
         &sandbox,
         &[
             (urls_of("orders").as_str(), url.as_str()),
+            // What was kept would stand in for the service.
+            ("BFF_WEB__DOWNSTREAMS__ORDERS__CACHE__STALE_IF_ERROR_MS", "0"),
             ("BFF_WEB__DOWNSTREAMS__ORDERS__RETRY__MAX_ATTEMPTS", "1"),
             ("BFF_WEB__DOWNSTREAMS__ORDERS__CIRCUIT_BREAKER__MINIMUM_CALLS", "2"),
             ("BFF_WEB__DOWNSTREAMS__ORDERS__CIRCUIT_BREAKER__WAIT_IN_OPEN_MS", "200"),
