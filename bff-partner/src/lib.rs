@@ -16,7 +16,7 @@ pub mod operations;
 pub mod services;
 pub mod settings;
 mod state;
-mod views;
+pub mod views;
 
 use std::{rc::Rc, sync::Arc};
 

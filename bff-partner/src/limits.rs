@@ -1,18 +1,26 @@
-//! How often a key may call: the limits of its plan, and what a call of each route weighs.
+//! How often a key may call, and how often at the same time: the limits of its plan, and what a call of each route
+//! weighs.
 //!
 //! Limits are per key. Each process counts for itself, so `n` replicas admit at most `n` times what a plan promises.
 
-use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc};
+mod concurrency;
+
+use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc, time::Duration};
 
 use actix_web::http::StatusCode;
 use shared_lib::{
     clock::Clock,
-    problem::{Problem, ProblemKind},
+    problem::{Problem, ProblemKind, kinds},
     rate_limit::{Decision, LocalLimiter, PolicyError},
     server::Route,
 };
 
+use self::concurrency::Concurrency;
+pub use self::concurrency::Place;
 use crate::{keys::KeyRecord, settings::PlansSettings, views};
+
+/// How long who has too many calls under way is told to wait; nobody knows when one of them ends.
+const CONCURRENCY_WAIT: Duration = Duration::from_secs(1);
 
 /// Too many requests: a limit of the plan is used up.
 pub static RATE_LIMITED: ProblemKind = ProblemKind {
@@ -25,10 +33,23 @@ pub static RATE_LIMITED: ProblemKind = ProblemKind {
 /// Every kind of this module, for documentation and tests.
 pub static KINDS: &[&ProblemKind] = &[&RATE_LIMITED];
 
+/// A call that may be made.
+pub struct Charged {
+    /// What was decided, for the answer's headers.
+    pub decision: Decision,
+    /// The call's place among those at the same time; dropping it gives the place back.
+    pub place: Place,
+}
+
+struct Plan {
+    rates: LocalLimiter,
+    concurrency: Concurrency,
+}
+
 /// The limits of every plan. Cheap to clone; crosses threads.
 #[derive(Clone)]
 pub struct Limits {
-    plans: Arc<BTreeMap<String, LocalLimiter>>,
+    plans: Arc<BTreeMap<String, Plan>>,
 }
 
 impl Limits {
@@ -38,7 +59,8 @@ impl Limits {
     /// When the numbers of a plan make no policy; the audit of the settings finds that first.
     pub fn new(plans: &PlansSettings, max_keys: usize, clock: &Clock) -> Result<Self, PolicyError> {
         let limiter = |(name, plan): (&String, &crate::settings::PlanSettings)| {
-            Ok((name.clone(), LocalLimiter::new(plan.rate_policies()?, max_keys, clock.clone())))
+            let rates = LocalLimiter::new(plan.rate_policies()?, max_keys, clock.clone());
+            Ok((name.clone(), Plan { rates, concurrency: Concurrency::new(plan.concurrency) }))
         };
         Ok(Self { plans: Arc::new(plans.iter().map(limiter).collect::<Result<_, _>>()?) })
     }
@@ -48,13 +70,19 @@ impl Limits {
     ///
     /// # Errors
     /// [`RATE_LIMITED`], with both header fields and `Retry-After`.
-    pub fn charge(&self, key: &KeyRecord, route: &Route) -> Result<Decision, Problem> {
-        let Some(limiter) = self.plans.get(&key.plan) else {
+    pub fn charge(&self, key: &KeyRecord, route: &Route) -> Result<Charged, Problem> {
+        let Some(plan) = self.plans.get(&key.plan) else {
             let cause = format!("the plan `{}` of key {} is not configured", key.plan, key.id);
-            return Err(Problem::new(&shared_lib::problem::kinds::INTERNAL_ERROR).caused_by(cause));
+            return Err(Problem::new(&kinds::INTERNAL_ERROR).caused_by(cause));
         };
-        let decision = limiter.check(&key.id, weight(route));
-        if decision.is_admitted() { Ok(decision) } else { Err(refused(&decision)) }
+        // The place first: it is given back when the rates refuse, so a refused call costs nothing either way.
+        let place = plan.concurrency.take(&key.id).map_err(|full| refused(&full, CONCURRENCY_WAIT))?;
+        let decision = plan.rates.check(&key.id, weight(route)).and(place.decision());
+        if decision.is_admitted() {
+            Ok(Charged { decision, place })
+        } else {
+            Err(refused(&decision, decision.retry_after()))
+        }
     }
 }
 
@@ -64,10 +92,8 @@ fn weight(route: &Route) -> NonZeroU32 {
     entry.and_then(|(_, _, weight)| NonZeroU32::new(*weight)).unwrap_or(NonZeroU32::MIN)
 }
 
-fn refused(decision: &Decision) -> Problem {
+fn refused(decision: &Decision, wait: Duration) -> Problem {
     // Whole seconds rounded up, so it is at least the `t` of every policy that refused.
-    let problem = Problem::new(&RATE_LIMITED)
-        .extension("violated-policies", decision.violated())
-        .retry_after(decision.retry_after());
+    let problem = Problem::new(&RATE_LIMITED).extension("violated-policies", decision.violated()).retry_after(wait);
     decision.headers().into_iter().fold(problem, |problem, (name, value)| problem.header(name, value))
 }

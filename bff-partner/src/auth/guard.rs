@@ -52,10 +52,10 @@ impl KeyGuard {
         {
             return Err(refusal::insufficient_scope(needed));
         }
-        let decision = self.limits.charge(&key, route)?;
+        let charged = self.limits.charge(&key, route)?;
         let caller = Caller { subject: key.owner(), scopes: key.scopes.clone(), token: None };
         request.extensions_mut().insert(AdmittedKey::new(key));
-        Ok(Admission { caller: Some(caller), headers: decision.headers(), hold: None })
+        Ok(Admission { caller: Some(caller), headers: charged.decision.headers(), hold: Some(Box::new(charged.place)) })
     }
 }
 

@@ -29,6 +29,8 @@ pub struct PlanSettings {
     pub burst: RateSettings,
     /// For the long run.
     pub sustained: RateSettings,
+    /// Calls at the same time.
+    pub concurrency: NonZeroU32,
 }
 
 /// One rate.

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use bff_partner::keys::NewKey;
+use futures_util::join;
+use sandbox::chaos::{BarrierRule, Rule};
 use serde_json::json;
-use shared_lib::clock::Clock;
+use shared_lib::{clock::Clock, testing::eventually};
 
 use crate::harness::{ORDER, Stage, assert_body, new_key};
 
@@ -25,13 +27,23 @@ async fn every_answer_says_what_is_promised_and_what_is_left() {
     let (clock, hand) = Clock::manual_at(Clock::system().wall());
     let stage = Stage::on(&TIGHT, clock).await;
     let first = stage.get(PRODUCTS).await;
-    assert_eq!(first.header("ratelimit-policy"), Some("\"burst\";q=12;w=10, \"sustained\";q=100;w=60"));
-    assert_eq!(first.header("ratelimit"), Some("\"burst\";r=6;t=2, \"sustained\";r=19;t=1"));
+    assert_eq!(
+        first.header("ratelimit-policy"),
+        Some("\"burst\";q=12;w=10, \"sustained\";q=100;w=60, \"concurrency\";q=100;qu=\"concurrent-requests\"")
+    );
+    assert_eq!(first.header("ratelimit"), Some("\"burst\";r=6;t=2, \"sustained\";r=19;t=1, \"concurrency\";r=99"));
     let second = stage.get("/v1/products?page=x").await;
     assert_eq!(second.status, 400);
-    assert_eq!(second.header("ratelimit"), Some("\"burst\";r=5;t=4, \"sustained\";r=18;t=2"), "errors say it, too");
+    assert_eq!(
+        second.header("ratelimit"),
+        Some("\"burst\";r=5;t=4, \"sustained\";r=18;t=2, \"concurrency\";r=99"),
+        "errors say it, too"
+    );
     hand.advance(Duration::from_secs(60));
-    assert_eq!(stage.get(PRODUCTS).await.header("ratelimit"), Some("\"burst\";r=6;t=2, \"sustained\";r=19;t=1"));
+    assert_eq!(
+        stage.get(PRODUCTS).await.header("ratelimit"),
+        Some("\"burst\";r=6;t=2, \"sustained\";r=19;t=1, \"concurrency\";r=99")
+    );
 }
 
 /// Shows: P3
@@ -45,7 +57,7 @@ async fn beyond_a_limit_the_answer_names_it_and_says_how_long_to_wait() {
     let refused = stage.get(PRODUCTS).await;
     assert_eq!(refused.status, 429);
     assert_body!("beyond_a_limit", refused);
-    assert_eq!(refused.header("ratelimit"), Some("\"burst\";r=0;t=2, \"sustained\";r=13;t=6"));
+    assert_eq!(refused.header("ratelimit"), Some("\"burst\";r=0;t=2, \"sustained\";r=13;t=6, \"concurrency\";r=99"));
     assert_eq!(refused.header("retry-after"), Some("2"));
     for _ in 0..20 {
         let again = stage.get(PRODUCTS).await;
@@ -78,7 +90,10 @@ async fn each_key_has_the_limits_of_its_plan_to_itself() {
     let other = stage.another_key(NewKey { plan: "free".to_owned(), ..new_key("acme") }).await;
     assert_eq!(stage.get_with(PRODUCTS, gold.key.expose()).await.status, 200);
     let answer = stage.get_with(PRODUCTS, other.key.expose()).await;
-    assert_eq!(answer.header("ratelimit-policy"), Some("\"burst\";q=20;w=1, \"sustained\";q=300;w=60"));
+    assert_eq!(
+        answer.header("ratelimit-policy"),
+        Some("\"burst\";q=20;w=1, \"sustained\";q=300;w=60, \"concurrency\";q=10;qu=\"concurrent-requests\"")
+    );
 }
 
 #[actix_web::test]
@@ -88,4 +103,27 @@ async fn the_contract_is_not_limited() {
         let served = stage.service.get("/v1/openapi.json").await;
         assert_eq!((served.status.as_u16(), served.header("ratelimit")), (200, None));
     }
+}
+
+/// Shows: P3
+#[actix_web::test]
+async fn calls_at_the_same_time_are_limited_and_places_come_back() {
+    let stage = Stage::with(&[("BFF_PARTNER__PLANS__GOLD__CONCURRENCY", "1")]).await;
+    // The catalog answers when a second call has come to it: that of another key.
+    let barrier = BarrierRule { name: "together".to_owned(), parties: 2 };
+    stage.disturb("catalog", Rule { barrier: Some(barrier), times: Some(2), ..Rule::default() });
+    let other = stage.another_key(new_key("bolt")).await;
+    let first = stage.get(PRODUCTS);
+    let second = async {
+        let arrived = || async { !stage.sandbox.chaos().calls("catalog").is_empty() };
+        assert!(eventually(Duration::from_secs(10), arrived).await);
+        let refused = stage.get("/v1/products?size=2").await;
+        assert_eq!(stage.get_with("/v1/products?size=3", other.key.expose()).await.status, 200);
+        refused
+    };
+    let (first, refused) = join!(first, second);
+    assert_eq!(first.status, 200);
+    assert_eq!((refused.status.as_u16(), &refused.json()["violated-policies"]), (429, &json!(["concurrency"])));
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert_eq!(stage.get(PRODUCTS).await.status, 200);
 }

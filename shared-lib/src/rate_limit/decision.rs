@@ -16,7 +16,7 @@ pub struct PolicyState {
     pub name: String,
     /// Units that it promises in a window.
     pub quota: u32,
-    /// The window; none for what has a calendar or no time at all.
+    /// The window; none for a limit on calls at the same time.
     pub window: Option<Duration>,
     /// Units that could be had now.
     pub remaining: u32,
@@ -68,9 +68,10 @@ impl Decision {
             let separator = if promised.is_empty() { "" } else { ", " };
             // Writing to a string does not fail.
             let _ = write!(promised, "{separator}\"{}\";q={}", state.name, state.quota);
-            if let Some(window) = state.window {
-                let _ = write!(promised, ";w={}", whole_seconds(window));
-            }
+            let _ = match state.window {
+                Some(window) => write!(promised, ";w={}", whole_seconds(window)),
+                None => write!(promised, ";qu=\"concurrent-requests\""),
+            };
             let _ = write!(left, "{separator}\"{}\";r={}", state.name, state.remaining);
             if !state.reset.is_zero() {
                 let _ = write!(left, ";t={}", whole_seconds(state.reset));
