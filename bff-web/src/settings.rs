@@ -68,8 +68,14 @@ impl Settings for WebSettings {
     const PREFIX: &'static str = "BFF_WEB";
     const DEFAULTS: &'static str = include_str!("../config/default.toml");
     const DEFAULTS_NAME: &'static str = "bff-web/config/default.toml";
-    const SECRETS: &'static [&'static str] =
-        &["management.operator_token", "oidc.client_secret", "oidc.client_key", "session.key", "session.previous_keys", "redis.url"];
+    const SECRETS: &'static [&'static str] = &[
+        "management.operator_token",
+        "oidc.client_secret",
+        "oidc.client_key",
+        "session.key",
+        "session.previous_keys",
+        "redis.url",
+    ];
 
     fn audit(&self, findings: &mut Findings) {
         self.server.audit("server", findings);
