@@ -167,9 +167,7 @@ impl OAuthError {
             Self::Answer(_) => Delivery::Unknown,
             Self::Unreachable(_) | Self::Metadata(_) | Self::Assertion(_) | Self::WaitedTooLong => Delivery::NotSent,
             Self::Downstream(error) => match &error.failure {
-                Failure::Connect(_) | Failure::BreakerOpen { .. } | Failure::BudgetExhausted | Failure::Request(_) => {
-                    Delivery::NotSent
-                }
+                failure if failure.was_never_sent() => Delivery::NotSent,
                 Failure::Status { status, .. } if status.is_client_error() => Delivery::Answered,
                 _ => Delivery::Unknown,
             },
