@@ -73,6 +73,7 @@ impl Bff for BffPartner {
             .app_data(web::Data::new(state.idempotency.clone()))
             .app_data(web::Data::new(PartnerIdentity::new(provider, &state.settings.oidc.audience)))
             .app_data(web::Data::from(Arc::clone(&state.contract)))
+            .app_data(web::Data::from(Arc::clone(&state.docs)))
             .service(views::routes().into_scope(Rc::new(guard), state.settings.server.request_timeout()));
     }
 

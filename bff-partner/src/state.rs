@@ -19,7 +19,7 @@ use crate::{
     operations::OperationStore,
     services::Services,
     settings::{PROVIDER, PartnerSettings},
-    views::{self, Contract},
+    views::{self, Contract, Docs},
 };
 
 /// What the workers share.
@@ -33,6 +33,7 @@ pub struct PartnerState {
     pub(crate) clock: Clock,
     pub(crate) limits: Limits,
     pub(crate) contract: Arc<Contract>,
+    pub(crate) docs: Arc<Docs>,
     provider: ProviderShared,
 }
 
@@ -50,8 +51,9 @@ impl PartnerState {
         let limits = Limits::new(&settings.plans, settings.limits.max_keys, &clock).context("[plans]")?;
         let operations = Arc::new(OperationStore::new(database));
         let idempotency = Idempotency::new(operations, settings.idempotency.times(), clock.clone());
+        let docs = Arc::new(Docs::new(&settings.plans));
         let contract = Arc::new(Contract::of_this_build());
-        let state = Self { settings, registry, ring, admin, limits, idempotency, contract, provider, clock };
+        let state = Self { settings, registry, ring, admin, limits, idempotency, contract, docs, provider, clock };
         // A worker cannot say that it has no services, so the start does.
         let downstreams = state.registry.for_worker();
         Services::new(&downstreams).context("[downstreams]")?;

@@ -1,12 +1,14 @@
 //! The API at a glance: every route with its policy, and what a call of it weighs.
 
 mod contract;
+mod docs;
 mod orders;
 mod products;
 
 use shared_lib::server::{RouteTable, public, scopes};
 
 pub use contract::Contract;
+pub use docs::{Docs, problem_kinds};
 
 /// What a call is charged where that is not 1: method, path, units.
 pub const WEIGHTS: &[(&str, &str, u32)] = &[("POST", "/v1/orders", 5)];
@@ -14,7 +16,7 @@ pub const WEIGHTS: &[(&str, &str, u32)] = &[("POST", "/v1/orders", 5)];
 /// Every route of this BFF.
 #[must_use]
 pub fn routes() -> RouteTable {
-    RouteTable::new().nest(
+    RouteTable::new().route(docs::get_docs, public()).nest(
         "/v1",
         RouteTable::new()
             .route(products::list_products, scopes(&["products:read"]))

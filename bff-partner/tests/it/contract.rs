@@ -2,8 +2,11 @@
 
 use std::collections::HashSet;
 
-use bff_partner::{BffPartner, auth::refusal, limits, services::orders, views::WEIGHTS};
-use shared_lib::{idempotency, problem::kinds, service::Bff};
+use bff_partner::{
+    BffPartner,
+    views::{WEIGHTS, problem_kinds},
+};
+use shared_lib::service::Bff;
 
 use crate::harness::Stage;
 
@@ -31,8 +34,7 @@ fn the_route_table_is_readable() {
 
 #[test]
 fn codes_of_problems_are_used_once() {
-    let own = [refusal::KINDS, limits::KINDS, orders::KINDS, idempotency::KINDS].concat();
-    let codes: Vec<_> = kinds::ALL.iter().copied().chain(own).map(|kind| kind.code).collect();
+    let codes: Vec<_> = problem_kinds().iter().map(|kind| kind.code).collect();
     let unique: HashSet<_> = codes.iter().collect();
     assert_eq!(unique.len(), codes.len(), "{codes:?}");
 }

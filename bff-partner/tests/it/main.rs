@@ -2,6 +2,7 @@
 
 mod admin;
 mod contract;
+mod docs;
 mod harness;
 mod idempotency;
 mod keys_admitted;
