@@ -1,7 +1,7 @@
 //! The backend-for-frontend of partner companies: a plain, stable API for other companies' servers, which authenticate
 //! with API keys and are held to the limits of their plan.
 //!
-//! [`views`] is the API at a glance, [`auth`] how requests are let in, [`keys`] what API keys are and how they are
+//! `views` is the API at a glance, [`auth`] how requests are let in, [`keys`] what API keys are and how they are
 //! managed, [`limits`] how often a key may call, [`services`] what the services behind it are asked for.
 
 pub mod admin;
