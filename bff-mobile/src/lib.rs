@@ -1,7 +1,7 @@
 //! The backend-for-frontend of the mobile apps: small answers of its own shape, one call a screen, and no session: each
 //! request carries a JWT access token.
 //!
-//! [`views`] is the API at a glance, [`auth`] how requests are let in and how their caller is known to the services
+//! `views` is the API at a glance, [`auth`] how requests are let in and how their caller is known to the services
 //! behind, [`services`] what those services are asked for.
 
 pub mod auth;
@@ -17,7 +17,7 @@ pub mod rollout;
 pub mod services;
 pub mod settings;
 mod state;
-pub mod views;
+mod views;
 
 use std::{rc::Rc, sync::Arc};
 
@@ -28,6 +28,7 @@ use shared_lib::{
 };
 
 pub use state::MobileState;
+pub use views::KINDS as SCREEN_KINDS;
 
 use self::{
     auth::{TokenExchange, TokenGuard},

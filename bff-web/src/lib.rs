@@ -1,7 +1,7 @@
 //! `bff-web`: the backend-for-frontend of the Angular single-page application.
 //!
 //! It signs people in at an OpenID provider, keeps their tokens to itself, and gives the browser one call for each
-//! screen. [`views::routes`] is the API at a glance; `auth` is how people get in; `services` is what it calls.
+//! screen. `views::routes` is the API at a glance; `auth` is how people get in; `services` is what it calls.
 
 pub mod answer;
 pub mod auth;
@@ -14,7 +14,7 @@ mod representation;
 pub mod services;
 pub mod settings;
 mod start_page;
-pub mod views;
+mod views;
 
 use std::{rc::Rc, sync::Arc};
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use bff_mobile::{BffMobile, auth::challenge, idempotency, rollout, services, views};
+use bff_mobile::{BffMobile, SCREEN_KINDS, auth::challenge, idempotency, rollout, services};
 use shared_lib::{problem::kinds, service::Bff};
 
 #[test]
@@ -29,7 +29,7 @@ fn the_route_table_is_readable() {
 
 #[test]
 fn codes_of_problems_are_used_once() {
-    let own = [challenge::KINDS, idempotency::KINDS, rollout::KINDS, services::KINDS, views::KINDS].concat();
+    let own = [challenge::KINDS, idempotency::KINDS, rollout::KINDS, services::KINDS, SCREEN_KINDS].concat();
     let codes: Vec<_> = kinds::ALL.iter().chain(&own).map(|kind| kind.code).collect();
     let unique: HashSet<_> = codes.iter().collect();
     assert_eq!(unique.len(), codes.len(), "{codes:?}");
