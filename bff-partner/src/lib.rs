@@ -16,7 +16,7 @@ pub mod operations;
 pub mod services;
 pub mod settings;
 mod state;
-pub mod views;
+mod views;
 
 use std::{rc::Rc, sync::Arc};
 
@@ -29,6 +29,7 @@ use shared_lib::{
 };
 
 pub use state::PartnerState;
+pub use views::{WEIGHTS, problem_kinds};
 
 use self::{
     auth::{KeyGuard, PartnerIdentity},

@@ -2,10 +2,7 @@
 
 use std::collections::HashSet;
 
-use bff_partner::{
-    BffPartner,
-    views::{WEIGHTS, problem_kinds},
-};
+use bff_partner::{BffPartner, WEIGHTS, problem_kinds};
 use shared_lib::service::Bff;
 
 use crate::harness::Stage;

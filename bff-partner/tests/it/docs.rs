@@ -1,6 +1,6 @@
 //! The page for partners' developers.
 
-use bff_partner::views::problem_kinds;
+use bff_partner::problem_kinds;
 
 use crate::harness::Stage;
 
