@@ -27,9 +27,9 @@ type Settable = (&'static str, fn(&CircuitBreaker));
 /// What an operator can set a breaker to.
 const STATES: [Settable; 4] = [
     ("closed", CircuitBreaker::reset),
-    ("forced-open", CircuitBreaker::force_open),
+    ("forced_open", CircuitBreaker::force_open),
     ("disabled", CircuitBreaker::disable),
-    ("metrics-only", CircuitBreaker::metrics_only),
+    ("metrics_only", CircuitBreaker::metrics_only),
 ];
 
 /// What the handlers work on.

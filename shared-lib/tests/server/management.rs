@@ -56,11 +56,11 @@ async fn an_operator_forces_a_breaker_open_and_closes_it_again() {
     let service = TestService::start::<Tiny>(settings(&[("TINY__DOWNSTREAMS__BACKEND__URLS", &backend.url())])).await;
     assert_eq!(service.get("/v1/work").await.status.as_u16(), 200);
 
-    let forced = put(&service, "/admin/circuit-breakers/backend", &json!({"state": "forced-open"})).await;
+    let forced = put(&service, "/admin/circuit-breakers/backend", &json!({"state": "forced_open"})).await;
     assert_eq!((forced.status.as_u16(), &forced.json()["state"]), (200, &json!("forced_open")));
     let refused = service.get("/v1/work").await;
     assert_eq!((refused.status.as_u16(), backend.calls()), (503, 1), "{}", refused.text());
-    for (state, shown) in [("disabled", "disabled"), ("metrics-only", "metrics_only"), ("closed", "closed")] {
+    for (state, shown) in [("disabled", "disabled"), ("metrics_only", "metrics_only"), ("closed", "closed")] {
         let set = put(&service, "/admin/circuit-breakers/backend", &json!({"state": state})).await;
         assert_eq!(set.json()["state"], shown);
         assert_eq!(service.get("/v1/work").await.status.as_u16(), 200);
@@ -76,7 +76,7 @@ async fn the_state_and_the_transitions_of_each_breaker_are_metrics() {
     let service =
         TestService::start::<Tiny>(settings(&[("TINY__DOWNSTREAMS__WATCHED__URLS", "http://127.0.0.1:9")])).await;
     put(&service, "/admin/circuit-breakers/watched", &json!({"state": "disabled"})).await;
-    put(&service, "/admin/circuit-breakers/watched", &json!({"state": "forced-open"})).await;
+    put(&service, "/admin/circuit-breakers/watched", &json!({"state": "forced_open"})).await;
     let metrics = service.get_management("/metrics").await.text();
     let lines = || metrics.lines().filter(|line| line.contains(r#"peer_service="watched""#));
     let states = lines().filter(|line| line.starts_with("trifront_circuit_breaker_state"));
@@ -99,7 +99,7 @@ async fn wrong_orders_are_refused_with_what_would_be_right() {
             "location": "body",
             "field": "/state",
             "detail": "not a state that an operator can set",
-            "allowed": ["closed", "forced-open", "disabled", "metrics-only"],
+            "allowed": ["closed", "forced_open", "disabled", "metrics_only"],
         }])
     );
     let unknown = put(&service, "/admin/circuit-breakers/nobody", &json!({"state": "closed"})).await;
