@@ -12,6 +12,7 @@ use opentelemetry::{
 };
 
 use super::error::Failure;
+use crate::telemetry::metrics::SECONDS;
 
 /// Measures the attempts of one downstream.
 #[derive(Debug)]
@@ -25,6 +26,7 @@ impl Observer {
         let duration = global::meter("trifront.downstream")
             .f64_histogram("http.client.request.duration")
             .with_unit("s")
+            .with_boundaries(SECONDS.to_vec())
             .with_description("Duration of one attempt on the wire, to the last byte of the body")
             .build();
         Self { service: service.to_owned(), duration }

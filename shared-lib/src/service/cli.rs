@@ -44,7 +44,11 @@ enum Command<C: Subcommand> {
 /// Runs a BFF from the process's arguments and environment.
 #[must_use]
 pub fn main<B: Bff>() -> ExitCode {
-    let matches = Cli::<B::Command>::command().name(B::NAME).version(B::VERSION).get_matches();
+    let matches = Cli::<B::Command>::command()
+        .name(B::NAME)
+        .version(B::VERSION)
+        .about(format!("Serves {}; see its config/default.toml for every setting", B::NAME))
+        .get_matches();
     let outcome = match Cli::<B::Command>::from_arg_matches(&matches) {
         Ok(cli) => run::<B>(cli),
         Err(error) => error.exit(),

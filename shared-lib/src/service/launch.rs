@@ -17,7 +17,7 @@ use crate::{
     },
     settings::{Environment, Settings},
     telemetry::{
-        TelemetryGuard,
+        ServiceIdentity, TelemetryGuard,
         access_log::AccessLog,
         metrics::{self, MetricsError},
         request_id::TrustedCallers,
@@ -67,7 +67,7 @@ pub async fn launch<B: Bff>(
     clock: Clock,
     telemetry: Option<TelemetryGuard>,
 ) -> Result<Running, StartError> {
-    metrics::install()?;
+    metrics::install(ServiceIdentity { name: B::NAME, version: B::VERSION })?;
     let (server, management) = (settings.server(), settings.management());
     let part = |section| Part { service: B::NAME, section, prefix: B::Settings::PREFIX };
     let public_listener = bind(&server.host, server.port, part("server"))?;

@@ -1,12 +1,18 @@
 //! Metrics: recorded by the OpenTelemetry API, read by Prometheus at `/metrics`.
 
-use opentelemetry::global;
-use opentelemetry_sdk::metrics::SdkMeterProvider;
-use prometheus::{Registry, TextEncoder};
 use std::sync::OnceLock;
+
+use opentelemetry::{KeyValue, global};
+use opentelemetry_sdk::{Resource, metrics::SdkMeterProvider};
+use prometheus::{Registry, TextEncoder};
+
+use super::ServiceIdentity;
 
 /// The media type of [`render`]'s text.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Bounds for durations in seconds, as the HTTP semantic conventions advise.
+pub(crate) const SECONDS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 
 static REGISTRY: OnceLock<Registry> = OnceLock::new();
 
@@ -25,12 +31,14 @@ pub enum MetricsError {
 ///
 /// # Errors
 /// [`MetricsError::Exporter`].
-pub fn install() -> Result<(), MetricsError> {
+pub fn install(service: ServiceIdentity) -> Result<(), MetricsError> {
     let registry = Registry::new();
     let exporter =
         opentelemetry_prometheus::exporter().with_registry(registry.clone()).build().map_err(MetricsError::Exporter)?;
     if REGISTRY.set(registry).is_ok() {
-        global::set_meter_provider(SdkMeterProvider::builder().with_reader(exporter).build());
+        let version = KeyValue::new("service.version", service.version);
+        let resource = Resource::builder().with_service_name(service.name).with_attribute(version).build();
+        global::set_meter_provider(SdkMeterProvider::builder().with_resource(resource).with_reader(exporter).build());
     }
     Ok(())
 }
