@@ -242,9 +242,6 @@ fn a_wrong_type_in_the_file_is_not_converted_silently() {
     assert!(message.contains("oidc.scopes: expected a list"), "{message}");
 }
 
-/// Shows: S14
-/// Shows: S14
-/// Shows: S14
 #[test]
 fn variables_that_name_no_key_are_refused() {
     let message = refused(from_env(&[

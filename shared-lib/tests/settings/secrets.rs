@@ -4,6 +4,7 @@ use shared_lib::settings::{Secret, Sources, load};
 
 use super::{Sample, file, from_env, from_file, lines, refused, variables};
 
+/// Shows: S14
 #[test]
 fn a_secret_is_read_from_its_file_without_the_trailing_newline() {
     let (secret, token) = (file("s3cr3t\r\n"), file("t0ken\n"));
@@ -17,6 +18,7 @@ fn a_secret_is_read_from_its_file_without_the_trailing_newline() {
     assert!(!format!("{settings:?}").contains("s3cr3t"));
 }
 
+/// Shows: S14
 #[test]
 fn a_secret_given_twice_in_one_layer_is_refused_and_an_upper_layer_replaces_the_twin_of_a_lower_one() {
     let secret = file("s3cr3t-of-the-file");
@@ -34,6 +36,7 @@ fn a_secret_given_twice_in_one_layer_is_refused_and_an_upper_layer_replaces_the_
     assert_eq!(settings.oidc.client_secret.expose(), "s3cr3t");
 }
 
+/// Shows: S14
 #[test]
 fn a_secret_file_that_cannot_be_read_or_is_empty_is_named_with_its_key() {
     let empty = file("\n");
