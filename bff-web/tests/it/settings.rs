@@ -21,7 +21,8 @@ fn the_built_in_settings_are_valid_for_development() {
 #[test]
 fn production_refuses_what_is_only_safe_on_a_developers_machine() {
     let faults = faults(&[("BFF_WEB__ENVIRONMENT", "production")]);
-    for key in ["server.public_origin", "oidc.issuer", "oidc.client_secret", "session.key"] {
+    for key in ["server.public_origin", "management.operator_token", "oidc.issuer", "oidc.client_secret", "session.key"]
+    {
         assert!(faults.contains(&format!("  {key}: ")), "{key} is not in:\n{faults}");
     }
 }
@@ -31,6 +32,7 @@ fn production_starts_with_settings_that_are_safe() {
     let safe = [
         ("BFF_WEB__ENVIRONMENT", "production"),
         ("BFF_WEB__SERVER__PUBLIC_ORIGIN", "https://shop.example"),
+        ("BFF_WEB__MANAGEMENT__OPERATOR_TOKEN", "an operator's token of our own"),
         ("BFF_WEB__OIDC__ISSUER", "https://id.example"),
         ("BFF_WEB__OIDC__CLIENT_SECRET", "correct horse battery staple"),
         ("BFF_WEB__SESSION__KEY", "0f6f1c3b5a7d9e8c2b4a6d8f0e1c3b5a7d9e8c2b"),
