@@ -61,7 +61,8 @@ impl Settings for MobileSettings {
     const PREFIX: &'static str = "BFF_MOBILE";
     const DEFAULTS: &'static str = include_str!("../config/default.toml");
     const DEFAULTS_NAME: &'static str = "bff-mobile/config/default.toml";
-    const SECRETS: &'static [&'static str] = &["management.operator_token", "oidc.client_secret", "dpop.nonce_key"];
+    const SECRETS: &'static [&'static str] =
+        &["downstreams.*.cache.shared_url", "management.operator_token", "oidc.client_secret", "dpop.nonce_key"];
 
     fn audit(&self, findings: &mut Findings) {
         self.server.audit("server", findings);

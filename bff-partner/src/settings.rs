@@ -53,7 +53,8 @@ impl Settings for PartnerSettings {
     const PREFIX: &'static str = "BFF_PARTNER";
     const DEFAULTS: &'static str = include_str!("../config/default.toml");
     const DEFAULTS_NAME: &'static str = "bff-partner/config/default.toml";
-    const SECRETS: &'static [&'static str] = &["management.operator_token", "keys.checksum_key", "oidc.client_secret"];
+    const SECRETS: &'static [&'static str] =
+        &["downstreams.*.cache.shared_url", "management.operator_token", "keys.checksum_key", "oidc.client_secret"];
 
     fn audit(&self, findings: &mut Findings) {
         self.server.audit("server", findings);

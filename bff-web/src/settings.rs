@@ -69,6 +69,7 @@ impl Settings for WebSettings {
     const DEFAULTS: &'static str = include_str!("../config/default.toml");
     const DEFAULTS_NAME: &'static str = "bff-web/config/default.toml";
     const SECRETS: &'static [&'static str] = &[
+        "downstreams.*.cache.shared_url",
         "management.operator_token",
         "oidc.client_secret",
         "oidc.client_key",

@@ -8,12 +8,14 @@
 mod fake_downstream;
 pub mod otlp;
 mod received;
+mod redis_server;
 mod service;
 
 use std::{future::Future, time::Duration};
 
 pub use fake_downstream::{Answer, FakeDownstream, Hold, SeenRequest};
 pub use received::{Received, receive};
+pub use redis_server::RedisServer;
 pub use service::TestService;
 
 /// How often [`eventually`] looks.

@@ -20,6 +20,8 @@ mod manual;
 mod request_budget;
 #[path = "downstream/retries.rs"]
 mod retries;
+#[path = "downstream/shared_cache.rs"]
+mod shared_cache;
 #[path = "downstream/sharing.rs"]
 mod sharing;
 #[path = "downstream/tls.rs"]

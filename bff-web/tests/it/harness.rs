@@ -1,7 +1,6 @@
 //! What the tests stand on: a sandbox, the service in front of it, and a browser.
 
 pub mod browser;
-pub mod redis;
 pub mod replicas;
 
 use std::time::Duration;

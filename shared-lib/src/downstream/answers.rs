@@ -5,12 +5,15 @@ use std::{
     sync::Arc,
 };
 
-use actix_web::http::{StatusCode, header::ETAG};
+use actix_web::http::{
+    StatusCode,
+    header::{AUTHORIZATION, ETAG},
+};
 use sha2::{Digest, Sha256};
 
 use super::{
     budget::RequestBudget,
-    cache::{Entry, Look},
+    cache::{Entry, Kept, Look, SharedTier},
     call::{Answer, Call, Readable},
     coalesce::{CallKey, Joined},
     error::Failure,
@@ -87,6 +90,11 @@ impl Call {
         slot: Option<(CallKey, Option<Arc<Entry>>)>,
     ) -> Result<Fetched<Arc<T>>, Failure> {
         let shared = Arc::clone(&self.downstream.shared);
+        if let Some((key, None)) = &slot
+            && let Some(answer) = self.left_by_others(key).await
+        {
+            return Ok(answer);
+        }
         let known = slot.as_ref().and_then(|(_, entry)| entry.clone());
         let etag = known.as_ref().and_then(|entry| entry.etag.clone());
         let read = |answer: Answer| {
@@ -97,17 +105,38 @@ impl Call {
             parse::<T>(&answer).map(|value| (Arc::new(value), answer))
         };
         let (value, answer) = self.exchange(etag.as_deref(), read).await?;
+        let now = shared.clock.wall();
         if let Some((key, _)) = slot.filter(|_| self.cached) {
             match known.filter(|_| answer.status == StatusCode::NOT_MODIFIED) {
                 Some(entry) => shared.cache.renew(key, &entry),
                 None => {
                     let etag = answer.headers.get(ETAG).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
                     let subject = self.context.caller().map(|caller| caller.subject.as_str());
-                    shared.cache.store(key, Arc::<T>::clone(&value), etag, subject, answer.body.len());
+                    shared.cache.store(key, Arc::<T>::clone(&value), etag.clone(), subject, answer.body.len(), now);
+                    if let Some(tier) = self.shared_tier().cloned() {
+                        let kept = Kept { stored_at: now, etag, body: answer.body };
+                        // Nobody waits for it.
+                        actix_web::rt::spawn(async move { tier.put(&key, kept).await });
+                    }
                 }
             }
         }
-        Ok(Fetched { value, freshness: Freshness::Live, as_of: shared.clock.wall() })
+        Ok(Fetched { value, freshness: Freshness::Live, as_of: now })
+    }
+
+    /// The tier that all replicas share, for calls that ask for the cache and carry no credentials.
+    fn shared_tier(&self) -> Option<&SharedTier> {
+        let is_public = self.context.caller().is_none() && !self.headers.contains_key(AUTHORIZATION);
+        self.downstream.shared.cache.shared.as_ref().filter(|_| self.cached && is_public)
+    }
+
+    /// A fresh answer that another replica has left. One that does not read as a `T` counts as none.
+    async fn left_by_others<T: Readable>(&self, key: &CallKey) -> Option<Fetched<Arc<T>>> {
+        let kept = self.shared_tier()?.get(key).await?;
+        let value = Arc::new(serde_json::from_slice::<T>(&kept.body).ok()?);
+        let (cache, stored_at) = (&self.downstream.shared.cache, kept.stored_at);
+        cache.store(*key, Arc::<T>::clone(&value), kept.etag, None, kept.body.len(), stored_at);
+        Some(Fetched { value, freshness: Freshness::Cached, as_of: stored_at })
     }
 
     /// Everything that is sent, and the type that is read.

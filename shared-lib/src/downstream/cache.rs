@@ -12,6 +12,10 @@
 //!                                                       + stale_if_error_ms
 //! ```
 //! An entry that came with an entity tag is asked for with `If-None-Match`; a 304 gives it a new life.
+//!
+//! Behind it there can be a second tier that all replicas share; see `tier`.
+
+mod tier;
 
 use std::{
     any::Any,
@@ -28,7 +32,12 @@ use moka::sync::Cache;
 use serde::Deserialize;
 
 use super::coalesce::CallKey;
-use crate::{clock::Clock, settings::Findings};
+pub(super) use tier::{Kept, SharedTier};
+
+use crate::{
+    clock::Clock,
+    settings::{Findings, Secret},
+};
 
 /// The settings of `[downstreams.<name>.cache]`. Only calls that ask for it are cached.
 #[derive(Debug, Clone, Deserialize)]
@@ -42,6 +51,9 @@ pub struct CacheSettings {
     pub stale_while_revalidate_ms: u64,
     /// How long after it was fresh it is given when the downstream fails, in milliseconds.
     pub stale_if_error_ms: u64,
+    /// A Redis that all replicas share fresh answers through, such as `redis://redis:6379/1`; absent: none. Only answers
+    /// to calls without credentials go there. Secret.
+    pub shared_url: Option<Secret>,
 }
 
 impl Default for CacheSettings {
@@ -51,6 +63,7 @@ impl Default for CacheSettings {
             fresh_ms: 5_000,
             stale_while_revalidate_ms: 30_000,
             stale_if_error_ms: 600_000,
+            shared_url: None,
         }
     }
 }
@@ -66,6 +79,9 @@ impl CacheSettings {
         ] {
             findings.require(value <= week, format!("{path}.{name}"), format!("must be from 0 to {week}"));
         }
+        let is_redis = |url: &Secret| redis::Client::open(url.expose()).is_ok();
+        let key = format!("{path}.shared_url");
+        findings.require(self.shared_url.as_ref().is_none_or(is_redis), key, "must be like redis://redis:6379/1");
     }
 }
 
@@ -101,6 +117,8 @@ pub(super) struct ResponseCache {
     settings: CacheSettings,
     clock: Clock,
     epochs: Arc<Epochs>,
+    /// The tier that all replicas share.
+    pub(super) shared: Option<SharedTier>,
 }
 
 /// How often subjects were forgotten, in a fixed number of counters: subjects that share one forget each other's answers
@@ -127,7 +145,8 @@ impl Epochs {
 const ENTRY_OVERHEAD_BYTES: u32 = 512;
 
 impl ResponseCache {
-    pub(super) fn new(settings: &CacheSettings, clock: Clock) -> Self {
+    /// The cache of the downstream of this name.
+    pub(super) fn new(downstream: &str, settings: &CacheSettings, clock: Clock) -> Self {
         let life = settings.fresh_ms + settings.stale_while_revalidate_ms.max(settings.stale_if_error_ms);
         let entries = Cache::builder()
             .max_capacity(settings.max_bytes)
@@ -136,7 +155,11 @@ impl ResponseCache {
             .time_to_live(Duration::from_millis(life.max(1)))
             .support_invalidation_closures()
             .build();
-        Self { entries, settings: settings.clone(), clock, epochs: Arc::default() }
+        let fresh = Duration::from_millis(settings.fresh_ms);
+        let shared = settings.shared_url.as_ref().filter(|_| settings.max_bytes > 0);
+        // The audit has refused an address that cannot be one.
+        let shared = shared.and_then(|url| SharedTier::new(downstream, url, fresh, clock.clone()).ok());
+        Self { entries, settings: settings.clone(), clock, epochs: Arc::default(), shared }
     }
 
     pub(super) fn look(&self, key: &CallKey) -> Look {
@@ -161,14 +184,19 @@ impl ResponseCache {
         etag: Option<String>,
         subject: Option<&str>,
         body_bytes: usize,
+        stored_at: Timestamp,
     ) {
+        let wall = self.clock.wall();
+        // Another replica's clock may be ahead of ours; such an answer counts as new.
+        let age = Duration::try_from(wall.duration_since(stored_at)).unwrap_or_default();
+        let now = self.clock.now();
         let bytes = u32::try_from(body_bytes).unwrap_or(u32::MAX).saturating_add(ENTRY_OVERHEAD_BYTES);
         let entry = Entry {
             value,
-            as_of: self.clock.wall(),
+            as_of: stored_at.min(wall),
             etag,
             subject: subject.map(Arc::from),
-            stored: self.clock.now(),
+            stored: now.checked_sub(age).unwrap_or(now),
             bytes,
         };
         self.entries.insert(key, Arc::new(entry));

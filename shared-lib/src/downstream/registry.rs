@@ -169,7 +169,7 @@ fn shared(name: &str, settings: &DownstreamSettings, clock: &Clock) -> Result<Sh
         breaker: CircuitBreaker::new(name, settings.circuit_breaker.clone(), clock.clone()),
         bulkhead: Semaphore::new(settings.max_concurrent),
         flights: Arc::new(Flights::default()),
-        cache: ResponseCache::new(&settings.cache, clock.clone()),
+        cache: ResponseCache::new(name, &settings.cache, clock.clone()),
         retry_policy: RetryPolicy::new(&settings.retry),
         retry_budget: RetryBudget::new(&settings.retry, clock.clone()),
         wire_attempts: WireAttempts::default(),

@@ -61,7 +61,7 @@ fn every_example_of_the_page_passes_the_audit() {
     let authority = Authority::new("private");
     authority.identity();
     let blocks = blocks();
-    assert_eq!(blocks.len(), 2);
+    assert_eq!(blocks.len(), 3);
     for block in blocks {
         let block = block.replace("/etc/trifront/tls", authority.folder.path().to_str().expect("a path"));
         for (name, settings) in parse(&block) {

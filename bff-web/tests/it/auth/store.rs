@@ -8,10 +8,10 @@ use sandbox::Sandbox;
 use serde_json::json;
 use shared_lib::{
     clock::Clock,
-    testing::{TestService, eventually},
+    testing::{RedisServer, TestService, eventually},
 };
 
-use crate::harness::{Browser, ORIGIN, PATIENCE, redis::RedisServer, replicas::Replicas, settings};
+use crate::harness::{Browser, ORIGIN, PATIENCE, replicas::Replicas, settings};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const SESSION: &str = "/api/auth/session";

@@ -4,10 +4,10 @@ use bff_web::BffWeb;
 use sandbox::Sandbox;
 use shared_lib::{
     clock::{Clock, ManualClock},
-    testing::TestService,
+    testing::{RedisServer, TestService},
 };
 
-use super::{Browser, ORIGIN, Variable, redis::RedisServer, settings};
+use super::{Browser, ORIGIN, Variable, settings};
 
 /// What operators show.
 pub const OPERATOR_TOKEN: &str = "operator-token-of-the-test";

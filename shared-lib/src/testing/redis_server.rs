@@ -5,15 +5,17 @@ use std::{
     net::TcpListener,
     path::PathBuf,
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
+use super::eventually;
 use redis::Client;
-use shared_lib::testing::eventually;
-
-use super::PATIENCE;
 
 /// How often another port is tried when somebody else was faster.
 const PORTS: usize = 10;
+
+/// The longest that a start may take.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running Redis, which ends when this is dropped.
 pub struct RedisServer {
@@ -24,8 +26,11 @@ pub struct RedisServer {
 
 impl RedisServer {
     /// Starts one that has nothing yet.
+    ///
+    /// # Panics
+    /// When there is no `redis-server`, or none of the ports is free.
     pub async fn start() -> Self {
-        let folder = std::env::temp_dir().join(format!("bff-web-redis-{:032x}", rand::random::<u128>()));
+        let folder = std::env::temp_dir().join(format!("trifront-redis-{:032x}", rand::random::<u128>()));
         std::fs::create_dir_all(&folder).expect("a folder for the data");
         let mut server = Self { process: None, folder, port: 0 };
         for _ in 0..PORTS {
@@ -38,16 +43,24 @@ impl RedisServer {
     }
 
     /// Its address.
+    #[must_use]
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/0", self.port)
     }
 
     /// A client of its own.
+    ///
+    /// # Panics
+    /// Never: the address is one.
+    #[must_use]
     pub fn client(&self) -> Client {
         Client::open(self.url()).expect("an address")
     }
 
     /// Sends a command and gives what is answered.
+    ///
+    /// # Panics
+    /// When Redis does not answer, or not so.
     pub async fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
         let mut connection = self.client().get_multiplexed_async_connection().await.expect("Redis is there");
         let mut command = redis::cmd(words.first().expect("a command"));
@@ -72,6 +85,9 @@ impl RedisServer {
     }
 
     /// Kills it. Its data is on the disk.
+    ///
+    /// # Panics
+    /// When the process cannot be ended.
     pub fn stop(&mut self) {
         if let Some(mut process) = self.process.take() {
             process.kill().expect("redis-server is ours");
@@ -80,6 +96,9 @@ impl RedisServer {
     }
 
     /// Starts it again where it was, with its data.
+    ///
+    /// # Panics
+    /// When it does not start.
     pub async fn start_again(&mut self) {
         assert!(self.launch().await, "redis-server starts again on port {}", self.port);
     }
