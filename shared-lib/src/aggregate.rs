@@ -6,8 +6,8 @@
 //!
 //! ```
 //! # use shared_lib::{aggregate::{Composite, Receipt}, downstream::{DownstreamError, Fetched}, problem::Problem};
-//! # async fn user() -> Result<Fetched<String>, DownstreamError> { unimplemented!() }
-//! # async fn balance() -> Result<Fetched<i64>, DownstreamError> { unimplemented!() }
+//! # async fn user() -> Result<Fetched<String>, DownstreamError> { std::future::pending().await }
+//! # async fn balance() -> Result<Fetched<i64>, DownstreamError> { std::future::pending().await }
 //! # #[expect(dead_code, reason = "the example only has to compile")]
 //! # async fn page() -> Result<(String, Option<i64>, Receipt), Problem> {
 //! let parts = Composite::new();

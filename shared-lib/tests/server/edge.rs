@@ -172,8 +172,9 @@ async fn a_head_that_comes_drop_by_drop_is_cut_off_and_others_are_served_meanwhi
         let (mut reading, mut writing) = stream.into_split();
         // Drops go on to fall: each of them must not prolong the time.
         let dripping = actix_web::rt::spawn(async move {
+            let mut pace = tokio::time::interval(Duration::from_millis(20));
             while writing.write_all(b"a").await.is_ok() {
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                pace.tick().await;
             }
         });
         let mut answer = Vec::new();
