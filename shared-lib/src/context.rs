@@ -68,6 +68,24 @@ impl RequestContext {
         Self::new(budget, RequestId::fresh(), None, None, opentelemetry::Context::new())
     }
 
+    /// The same context with another caller, such as one who is known downstream by another token.
+    #[must_use]
+    pub fn called_by(&self, caller: Caller) -> Self {
+        let Parts { budget, request_id, locale, trace, .. } = &*self.0;
+        Self::new(budget.clone(), request_id.clone(), Some(caller), locale.clone(), trace.clone())
+    }
+
+    /// The context of a request that a gate let in, for code that is handed a request and not its parts.
+    ///
+    /// # Errors
+    /// When no gate did, which is a fault of this program.
+    pub fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        let context = request.extensions().get::<Self>().cloned();
+        context.ok_or_else(|| {
+            Problem::new(&kinds::INTERNAL_ERROR).caused_by("a handler asked for a context that no route gate made")
+        })
+    }
+
     /// The time and the wire attempts that are left.
     #[must_use]
     pub fn budget(&self) -> &RequestBudget {
@@ -112,9 +130,6 @@ impl FromRequest for RequestContext {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let context = request.extensions().get::<Self>().cloned();
-        ready(context.ok_or_else(|| {
-            Problem::new(&kinds::INTERNAL_ERROR).caused_by("a handler asked for a context that no route gate made")
-        }))
+        ready(Self::of(request))
     }
 }

@@ -155,7 +155,8 @@ where
             };
 
             let deadline = route.policy.deadline.unwrap_or(shared.request_timeout);
-            let budget = RequestBudget::starting_now(deadline);
+            let budget = budget_of(&request, deadline);
+            let allowed = budget.remaining().unwrap_or_default().min(deadline);
             let admission = match shared.guard.admit(&request, route).await {
                 Ok(admission) => admission,
                 // A response and no error, because the layers outside have to put their headers on it.
@@ -169,7 +170,7 @@ where
                 request.head_mut().method = route.method.clone();
             }
 
-            let answer = tokio::time::timeout(deadline + GRACE, service.call(request)).await;
+            let answer = tokio::time::timeout(allowed + GRACE, service.call(request)).await;
             drop(admission.hold);
             let mut response = answer.unwrap_or_else(|_| Err(Problem::new(&kinds::REQUEST_TIMEOUT).into()))?;
             for (name, value) in admission.headers {
@@ -180,10 +181,67 @@ where
     }
 }
 
+/// A request that this process makes to itself, such as a part of a batch, brings the budget of the request that caused
+/// it, and shall not get time and attempts anew. Nothing that comes over a connection can bring one.
+fn budget_of(request: &ServiceRequest, deadline: Duration) -> RequestBudget {
+    let brought = request.extensions().get::<RequestBudget>().cloned();
+    brought.unwrap_or_else(|| RequestBudget::starting_now(deadline))
+}
+
 fn context(request: &ServiceRequest, budget: RequestBudget, caller: Option<Caller>) -> RequestContext {
     let request_id = request.extensions().get::<RequestId>().cloned().unwrap_or_else(RequestId::fresh);
     let locale = request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     let locale = locale.filter(|text| text.len() <= MAX_LOCALE_BYTES).map(ToOwned::to_owned);
     let trace: Context = tracing::Span::current().context();
     RequestContext::new(budget, request_id, caller, locale, trace)
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::{App, get, test};
+
+    use super::*;
+    use crate::{
+        clock::Clock,
+        server::{RouteTable, public},
+    };
+
+    struct Anyone;
+
+    impl Guard for Anyone {
+        fn admit<'a>(&'a self, _: &'a ServiceRequest, _: &'a Route) -> LocalBoxFuture<'a, Result<Admission, Problem>> {
+            Box::pin(async { Ok(Admission::default()) })
+        }
+    }
+
+    #[utoipa::path(responses((status = 200)))]
+    #[get("/attempt")]
+    async fn attempt(context: RequestContext) -> Result<String, Problem> {
+        let left = context.budget().remaining().unwrap_or_default();
+        context.budget().try_spend_attempt().map_err(|error| Problem::new(&kinds::INTERNAL_ERROR).caused_by(error))?;
+        Ok(left.as_millis().to_string())
+    }
+
+    /// Shows: M10
+    #[actix_web::test]
+    async fn a_request_that_brings_a_budget_spends_that_one() {
+        let table = RouteTable::new().route(attempt, public());
+        let app = App::new().service(table.into_scope(Rc::new(Anyone), Duration::from_secs(60)));
+        let app = test::init_service(app).await;
+        let (clock, hand) = Clock::manual();
+        let budget = RequestBudget::new(clock, Duration::from_secs(5), 2);
+        hand.advance(Duration::from_secs(3));
+        let ask = async || {
+            let request = test::TestRequest::get().uri("/attempt").to_request();
+            request.extensions_mut().insert(budget.clone());
+            let response = test::call_service(&app, request).await;
+            (response.status().as_u16(), test::read_body(response).await)
+        };
+        assert_eq!(ask().await, (200, "2000".into()), "what is left of its five seconds");
+        assert_eq!(ask().await.0, 200);
+        assert_eq!(ask().await.0, 500, "both attempts are spent");
+        let request = test::TestRequest::get().uri("/attempt").to_request();
+        assert_eq!(test::call_service(&app, request).await.status(), 200, "others begin anew");
+        assert_eq!(budget.attempts_spent(), 2);
+    }
 }
