@@ -15,7 +15,7 @@ use actix_web::{
     dev::{AppConfig, Service, ServiceFactory, ServiceRequest},
     http::{
         Method, StatusCode, Uri,
-        header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
+        header::{ACCEPT_LANGUAGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
     },
     web,
 };
@@ -23,6 +23,7 @@ use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
 use shared_lib::{
     context::Caller,
+    downstream::budget::RequestBudget,
     problem::{Problem, RenderProblems, kinds},
     server::{Admission, Guard, Route, RouteTable},
     telemetry::request_id::RequestId,
@@ -31,7 +32,6 @@ use tokio::sync::OnceCell;
 
 use crate::{
     auth::{PartIdentity, TokenExchange, authorize},
-    context::SharedBudget,
     representation::Representation,
     rollout::Rollout,
     services::Services,
@@ -64,8 +64,9 @@ pub struct PartAnswer {
 #[derive(Clone)]
 pub struct PartsContext {
     pub(crate) identity: PartIdentity,
-    pub(crate) budget: SharedBudget,
+    pub(crate) budget: RequestBudget,
     pub(crate) request_id: RequestId,
+    pub(crate) locale: Option<HeaderValue>,
 }
 
 /// What the handlers of parts are given; the same as those of whole requests.
@@ -108,6 +109,9 @@ impl Parts {
         request.head_mut().uri = part.uri;
         for (name, value) in part.headers {
             request.headers_mut().insert(name, value);
+        }
+        if let Some(locale) = &context.locale {
+            request.headers_mut().insert(ACCEPT_LANGUAGE, locale.clone());
         }
         if !part.body.is_empty() {
             request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -6,9 +6,7 @@
 
 pub mod auth;
 pub mod batch;
-pub mod context;
 pub mod fields;
-pub mod idempotency;
 pub mod money;
 pub mod opaque;
 pub mod openapi;

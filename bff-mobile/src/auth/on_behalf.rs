@@ -11,7 +11,6 @@ use shared_lib::{
 };
 
 use super::challenge;
-use crate::context::Context;
 
 /// The access token that the request was let in with. It is for this API and for the exchange, and for nothing else.
 #[derive(Clone)]
@@ -48,7 +47,7 @@ impl TokenExchange {
         Self { provider, audience: audience.to_owned() }
     }
 
-    async fn on_behalf(&self, context: &Context, subject: &SubjectToken) -> Result<OnBehalf, Problem> {
+    async fn on_behalf(&self, context: &RequestContext, subject: &SubjectToken) -> Result<OnBehalf, Problem> {
         let caller = context.require_caller()?;
         // No scopes are named: the caller's own carry over, and the provider decides what they are worth there.
         let exchange = self.provider.exchange(context, &subject.token, subject.expires_at, &self.audience, &[]);
@@ -75,7 +74,7 @@ impl FromRequest for OnBehalf {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let exchange = request.app_data::<web::Data<TokenExchange>>().cloned();
-        let context = Context::of(request);
+        let context = RequestContext::of(request);
         let subject = request.extensions().get::<SubjectToken>().cloned();
         Box::pin(async move {
             match (exchange, context, subject) {
@@ -101,7 +100,7 @@ impl PartIdentity {
     ///
     /// # Errors
     /// When it let nobody in.
-    pub fn of(request: &HttpRequest, context: &Context) -> Result<Self, Problem> {
+    pub fn of(request: &HttpRequest, context: &RequestContext) -> Result<Self, Problem> {
         let caller = context.require_caller()?.clone();
         let subject = request.extensions().get::<SubjectToken>().cloned();
         let subject = subject

@@ -1,17 +1,18 @@
 //! Orders: the caller's own, as a Spring Data service gives them.
 
-use actix_web::http::{StatusCode, header::HeaderName};
+use actix_web::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared_lib::{
+    context::RequestContext,
     downstream::{Downstream, DownstreamError, Failure, Fetched},
+    idempotency::{IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_REUSED, IdempotencyKey, Scope},
     pagination::PageRequest,
     problem::{Problem, ProblemKind},
 };
 
 use crate::{
     auth::OnBehalf,
-    idempotency::{DerivedKey, IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_REUSED},
     money::{Money, NotAnAmount},
 };
 
@@ -131,15 +132,25 @@ impl Orders {
         self.downstream.get(user.context(), &[]).query(&query).as_caller().json().await
     }
 
-    /// Places an order, once for each key: asked again, the service gives the order that it placed.
+    /// Places an order, once for each intent: asked again, the service gives the order that it placed.
     ///
     /// # Errors
     /// [`ORDER_REFUSED`], [`IDEMPOTENCY_KEY_REUSED`], or as any call.
-    pub async fn place(&self, user: &OnBehalf, key: &DerivedKey, lines: &[Line]) -> Result<Order, Problem> {
+    pub async fn place(&self, user: &OnBehalf, intent: Scope, lines: &[Line]) -> Result<Order, Problem> {
         let call = self.downstream.post(user.context(), &[]).as_caller().body_json(&NewOrder { lines });
-        let call = call.header(HeaderName::from_static(IDEMPOTENCY_KEY), key.as_str()).idempotent();
+        let call = call.header(IDEMPOTENCY_KEY, &intent.to_string()).idempotent();
         call.json::<Order>().await.map(|fetched| fetched.value).map_err(refused)
     }
+}
+
+/// What a caller means by a key when it orders: one intent, through whichever door of this BFF it is asked for. The service
+/// gets this in the place of the key, so that two callers with the same key do not meet, and a key that was used for
+/// something else is another.
+///
+/// # Errors
+/// When there is no caller.
+pub fn intent(context: &RequestContext, key: &IdempotencyKey) -> Result<Scope, Problem> {
+    Ok(Scope::new(&context.require_caller()?.subject, "bff-mobile", "POST", "/v1/orders", key))
 }
 
 /// What the client can do something about is told; the service's own words are not passed on.

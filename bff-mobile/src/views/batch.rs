@@ -3,11 +3,13 @@
 //! Parts are answered at the same time and each for itself; what one does, another need not see. They share the
 //! caller, the deadline and the attempts on the wire.
 
+use std::collections::BTreeMap;
+
 use actix_web::{
     HttpRequest,
     http::{
         Method, Uri,
-        header::{HeaderName, HeaderValue},
+        header::{ACCEPT_LANGUAGE, HeaderName, HeaderValue},
     },
     post, web,
 };
@@ -15,14 +17,15 @@ use bytes::Bytes;
 use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use shared_lib::problem::{FieldError, Problem};
-use std::collections::BTreeMap;
+use shared_lib::{
+    context::RequestContext,
+    problem::{FieldError, Problem},
+};
 use utoipa::ToSchema;
 
 use crate::{
     auth::PartIdentity,
     batch::{Part, PartAnswer, Parts, PartsContext},
-    context::{Context, SharedBudget},
     openapi::Refusals,
 };
 
@@ -116,15 +119,16 @@ impl PartView {
 #[post("/batch")]
 pub async fn post_batch(
     request: HttpRequest,
-    context: Context,
+    context: RequestContext,
     parts: web::Data<Parts>,
     batch: web::Json<BatchParams>,
 ) -> Result<web::Json<BatchView>, Problem> {
     let wanted = checked(batch.into_inner())?;
     let parts_context = PartsContext {
         identity: PartIdentity::of(&request, &context)?,
-        budget: SharedBudget(context.budget().clone()),
+        budget: context.budget().clone(),
         request_id: context.request_id().clone(),
+        locale: request.headers().get(ACCEPT_LANGUAGE).cloned(),
     };
     let (parts, parts_context) = (&parts, &parts_context);
     let answers = wanted.into_iter().map(|(id, part)| async move {

@@ -5,13 +5,13 @@ use futures_util::try_join;
 use serde::Serialize;
 use shared_lib::{
     aggregate::{Composite, Receipt},
+    context::RequestContext,
     problem::Problem,
 };
 use utoipa::ToSchema;
 
 use crate::{
     auth::OnBehalf,
-    context::Context,
     money::Money,
     openapi::Refusals,
     services::{Services, orders::Order, promotions::Promotion},
@@ -81,7 +81,7 @@ impl From<Promotion> for PromotionView {
 #[utoipa::path(tag = "home", responses((status = 200, description = "The home screen", body = HomeView), Refusals))]
 #[get("/home")]
 pub async fn get_home(
-    context: Context,
+    context: RequestContext,
     user: OnBehalf,
     services: web::Data<Services>,
 ) -> Result<web::Json<HomeView>, Problem> {

@@ -1,16 +1,21 @@
 //! Placing an order, once, however often a bad network makes the app ask.
 
-use actix_web::{HttpResponse, post, web};
+use actix_web::{HttpRequest, HttpResponse, post, web};
 use serde::Deserialize;
-use shared_lib::problem::{FieldError, Problem};
+use shared_lib::{
+    idempotency::IdempotencyKey,
+    problem::{FieldError, Problem},
+};
 use utoipa::ToSchema;
 
 use super::orders::OrderItem;
 use crate::{
     auth::OnBehalf,
-    idempotency::DerivedKey,
     openapi::Refusals,
-    services::{Services, orders::Line},
+    services::{
+        Services,
+        orders::{self, Line},
+    },
 };
 
 /// The most lines of one order.
@@ -77,10 +82,11 @@ impl NewOrderParams {
 pub async fn place_order(
     user: OnBehalf,
     services: web::Data<Services>,
-    key: DerivedKey,
+    request: HttpRequest,
     order: web::Json<NewOrderParams>,
 ) -> Result<HttpResponse, Problem> {
+    let key = IdempotencyKey::required(request.headers())?;
     let lines = order.into_inner().into_lines()?;
-    let order = services.orders.place(&user, &key, &lines).await?;
+    let order = services.orders.place(&user, orders::intent(user.context(), &key)?, &lines).await?;
     Ok(HttpResponse::Created().json(OrderItem::from(order)))
 }

@@ -7,6 +7,7 @@
 use actix_web::{get, web};
 use serde::Serialize;
 use shared_lib::{
+    context::RequestContext,
     pagination::{FromQuery, PageRequest, Query, QueryReader},
     problem::{FieldError, Problem},
 };
@@ -14,7 +15,6 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::products::{FIELDS, PRODUCTS, ProductFilters, ProductItem, category};
 use crate::{
-    context::Context,
     fields::{Fields, FieldsParam, Trimmed},
     opaque,
     openapi::Refusals,
@@ -97,7 +97,7 @@ pub struct FeedView<T> {
 )]
 #[get("/products/feed")]
 pub async fn scroll_products(
-    context: Context,
+    context: RequestContext,
     services: web::Data<Services>,
     Query(params): Query<FeedParams>,
 ) -> Result<web::Json<FeedView<Trimmed<ProductItem>>>, Problem> {

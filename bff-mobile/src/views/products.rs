@@ -3,13 +3,13 @@
 use actix_web::{get, web};
 use serde::Serialize;
 use shared_lib::{
+    context::RequestContext,
     pagination::{FromQuery, PageParams, PageRequest, PageResponse, PageSpec, Query, QueryReader, UnknownSort},
     problem::{FieldError, Problem},
 };
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    context::Context,
     fields::{Fields, FieldsParam, Trimmed},
     money::Money,
     openapi::Refusals,
@@ -96,7 +96,7 @@ impl From<Product> for ProductItem {
 )]
 #[get("/products")]
 pub async fn list_products(
-    context: Context,
+    context: RequestContext,
     services: web::Data<Services>,
     Query(params): Query<ProductsParams>,
 ) -> Result<web::Json<PageResponse<Trimmed<ProductItem>>>, Problem> {

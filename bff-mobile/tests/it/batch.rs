@@ -97,14 +97,31 @@ async fn a_batch_is_capped_and_holds_no_batch() {
 /// Shows: M10
 #[actix_web::test]
 async fn all_parts_share_one_budget_of_attempts() {
-    let stage = Stage::with(&[("BFF_MOBILE__DOWNSTREAMS__CATALOG__COALESCE", "false")]).await;
+    // Nothing but the budget is in the way of ten parts with five attempts each.
+    let stage = Stage::with(&[
+        ("BFF_MOBILE__DOWNSTREAMS__CATALOG__RETRY__MAX_ATTEMPTS", "5"),
+        ("BFF_MOBILE__DOWNSTREAMS__CATALOG__RETRY__BASE_MS", "1"),
+        ("BFF_MOBILE__DOWNSTREAMS__CATALOG__RETRY__CAP_MS", "1"),
+        ("BFF_MOBILE__DOWNSTREAMS__CATALOG__RETRY__BUDGET_FLOOR_PER_SECOND", "1000"),
+        ("BFF_MOBILE__DOWNSTREAMS__CATALOG__CIRCUIT_BREAKER__INITIAL_STATE", "disabled"),
+    ])
+    .await;
     stage.disturb("catalog", Rule::status(503));
-    let parts: Vec<_> = (0..10).map(|number| json!({"id": number.to_string(), "path": "/v1/home"})).collect();
+    let part = |number: u32| json!({"id": number.to_string(), "path": format!("/v1/products?size={number}")});
+    let parts: Vec<_> = (1..=10).map(part).collect();
     let answer = batch(&stage, &json!(parts)).await;
     assert_eq!(answer.status, 200);
-    let services = ["accounts", "notifications", "orders", "promotions", "users"];
-    let calls: usize = services.iter().map(|service| stage.sandbox.chaos().calls(service).len()).sum();
-    assert!(calls <= 32, "{calls} attempts for a budget of 32");
+    assert_eq!(stage.sandbox.chaos().calls("catalog").len(), 32, "the attempts of one request, and not of ten");
+}
+
+/// Shows: M10
+#[actix_web::test]
+async fn the_language_of_a_batch_is_that_of_its_parts() {
+    let stage = Stage::new().await;
+    let request = stage.request(Method::POST, "/v1/batch").insert_header(("accept-language", "de-AT"));
+    let answer = receive(request.send_json(&json!({"requests": [{"id": "a", "path": "/v1/products?size=1"}]}))).await;
+    assert_eq!(answer.json()["responses"][0]["status"], 200);
+    assert_eq!(stage.sandbox.chaos().calls("catalog")[0].headers["accept-language"], "de-AT");
 }
 
 /// Shows: M10

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use bff_mobile::{BffMobile, SCREEN_KINDS, auth::challenge, idempotency, rollout, services};
-use shared_lib::{problem::kinds, service::Bff};
+use bff_mobile::{BffMobile, SCREEN_KINDS, auth::challenge, rollout, services};
+use shared_lib::{idempotency, problem::kinds, service::Bff};
 
 #[test]
 fn openapi_json_is_what_the_code_says() {

@@ -3,6 +3,7 @@
 mod access_tokens;
 mod batch;
 mod contract;
+mod cut_network;
 mod devices;
 mod dpop;
 mod harness;

@@ -5,7 +5,7 @@ use sandbox::chaos::{Fault, Rule};
 use serde_json::{Value, json};
 use shared_lib::testing::{Received, receive};
 
-use crate::harness::Stage;
+use crate::{cut_network::CutNetwork, harness::Stage};
 
 const ORDERS: &str = "/v1/orders";
 
@@ -85,6 +85,24 @@ async fn an_answer_that_was_lost_on_the_way_can_be_asked_for_again() {
 
 /// Shows: M8
 #[actix_web::test]
+async fn an_answer_that_the_phones_network_lost_can_be_asked_for_again_and_is_the_same() {
+    let stage = Stage::new().await;
+    let before = count(&stage).await;
+    let network = CutNetwork::before(&stage.service.url("")).await;
+    let request = stage.service.client().post(format!("{}{ORDERS}", network.url)).bearer_auth(stage.token("alice"));
+    let cut = request.insert_header(("idempotency-key", "intent")).send_json(&kettle(2)).await;
+    assert!(cut.is_err(), "the connection ended without an answer");
+    let lost = network.lost().await;
+    assert!(lost.starts_with("HTTP/1.1 201"), "the order was placed: {lost}");
+
+    let found = place(&stage, "intent", &kettle(2)).await;
+    assert_eq!(found.status, 201);
+    assert!(lost.ends_with(&found.text()), "the answer that was lost: {lost}, the one that came: {}", found.text());
+    assert_eq!(count(&stage).await, before + 1, "the order exists once");
+}
+
+/// Shows: M8
+#[actix_web::test]
 async fn two_callers_with_the_same_key_do_not_meet() {
     let stage = Stage::new().await;
     let alice = place(&stage, "intent", &kettle(1)).await.json();
@@ -99,7 +117,7 @@ async fn two_callers_with_the_same_key_do_not_meet() {
 async fn a_key_is_needed_and_stays_with_its_order() {
     let stage = Stage::new().await;
     let missing = receive(stage.request(Method::POST, ORDERS).send_json(&kettle(1))).await;
-    assert_eq!((missing.status.as_u16(), &missing.json()["code"]), (400, &json!("idempotency-key-required")));
+    assert_eq!((missing.status.as_u16(), &missing.json()["code"]), (400, &json!("idempotency-key-missing")));
     assert!(stage.sandbox.chaos().calls("orders").is_empty());
     assert_eq!(place(&stage, "intent", &kettle(1)).await.status, 201);
     let reused = place(&stage, "intent", &kettle(2)).await;
