@@ -86,6 +86,7 @@ async fn a_process_that_is_told_to_stop_finishes_what_it_began_and_sends_what_it
         ("BFF_MOBILE__DOWNSTREAMS__CATALOG__URLS", catalog.url()),
         ("BFF_MOBILE__DOWNSTREAMS__CATALOG__TIMEOUT_MS", "30000".to_owned()),
         ("BFF_MOBILE__TELEMETRY__LOG_FORMAT", "json".to_owned()),
+        ("BFF_MOBILE__TELEMETRY__CONTINUE_TRACES_OF", "everyone".to_owned()),
         ("BFF_MOBILE__TELEMETRY__OTLP_ENDPOINT", collector.endpoint().to_string()),
         // So long that only the end of the process sends spans.
         ("BFF_MOBILE__TELEMETRY__EXPORT_INTERVAL_MS", "60000".to_owned()),

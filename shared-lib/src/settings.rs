@@ -41,7 +41,7 @@ pub use management::ManagementSettings;
 pub use secret::Secret;
 pub use server::ServerSettings;
 pub use string_list::StringList;
-pub use telemetry::{LogFormat, TelemetrySettings};
+pub use telemetry::{ContinuedTraces, LogFormat, TelemetrySettings};
 
 /// Marks secrets that are public because they are built in for development. Production refuses them.
 pub const DEVELOPMENT_SECRET_MARK: &str = "dev-only-";

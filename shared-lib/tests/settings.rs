@@ -76,6 +76,7 @@ log_format = "pretty"
 log_level = "info"
 service_name = ""
 otlp_endpoint = ""
+continue_traces_of = "trusted_proxies"
 trace_sample_ratio = 1.0
 export_interval_ms = 5000
 export_timeout_ms = 3000

@@ -27,9 +27,15 @@ fn trace(sampled: bool) -> (TraceId, String) {
     (id, format!("00-{id}-{PARENT}-{}", if sampled { "01" } else { "00" }))
 }
 
-/// Sends one request through the middleware of a service and returns its status.
+/// Sends one request from a trusted proxy through the middleware of a service and returns its status.
 async fn send(request: TestRequest) -> u16 {
+    send_from("10.0.0.7:4000", request).await
+}
+
+/// [`send`] from this address.
+async fn send_from(peer: &str, request: TestRequest) -> u16 {
     for_test();
+    let request = request.peer_addr(peer.parse().expect("an address"));
     let app = App::new()
         .app_data(TrustedCallers::new(&["10.0.0.0/8".parse().expect("a network")]))
         .wrap(AccessLog::new(Clock::system()))
@@ -62,7 +68,6 @@ async fn a_request_reaches_the_collector_as_a_server_span_with_the_callers_trace
     let (id, traceparent) = trace(true);
     let request = TestRequest::get()
         .uri("/api/v2/items/4711?email=a@b.example")
-        .peer_addr("10.0.0.7:4000".parse().expect("an address"))
         .insert_header(("traceparent", traceparent))
         .insert_header(("x-request-id", "edge-1"))
         .insert_header(("host", "shop.example:8443"))
@@ -114,6 +119,24 @@ async fn a_callers_decision_not_to_sample_is_kept() {
     // Spans leave in the order in which they ended, so the first one would be there by now.
     only_span(sampled).await;
     assert_eq!(for_test().receiver.spans_of_trace(unsampled), []);
+}
+
+/// Shows: S8
+#[actix_web::test]
+async fn a_request_of_a_stranger_begins_a_trace_of_its_own_that_links_to_the_callers() {
+    let (id, traceparent) = trace(false);
+    let request = TestRequest::get()
+        .uri("/api/v2/items/1")
+        .insert_header(("traceparent", traceparent))
+        .insert_header(("baggage", "tenant=acme"));
+    assert_eq!(send_from("192.0.2.1:4000", request).await, 200);
+    let links_here = |span: &ReceivedSpan| span.linked_traces == [id.to_string()];
+    let arrived = for_test().receiver.wait_for(|spans| spans.iter().any(links_here), PATIENCE).await;
+    let span = arrived.expect("it is recorded, whatever the caller decided").into_iter().find(links_here);
+    let span = span.expect("the span that was waited for");
+    assert_eq!(span.parent_span_id, "", "it is the root of its trace");
+    assert_ne!(span.trace_id, id.to_string());
+    assert_eq!(for_test().receiver.spans_of_trace(id), []);
 }
 
 /// Shows: S8

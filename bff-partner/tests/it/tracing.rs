@@ -10,7 +10,7 @@ const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 #[actix_web::test]
 async fn the_orders_service_is_called_in_the_callers_trace() {
     telemetry::for_test();
-    let stage = Stage::new().await;
+    let stage = Stage::with(&[("BFF_PARTNER__TELEMETRY__CONTINUE_TRACES_OF", "everyone")]).await;
     let request = stage.service.client().get(stage.service.url("/v1/orders")).bearer_auth(&stage.key);
     let orders =
         receive(request.insert_header(("traceparent", format!("00-{TRACE}-00f067aa0ba902b7-01"))).send()).await;

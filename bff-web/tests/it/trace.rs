@@ -15,7 +15,7 @@ const PARENT: &str = "00f067aa0ba902b7";
 #[actix_web::test]
 async fn one_trace_runs_from_the_caller_through_the_bff_to_all_four_services() {
     let telemetry = telemetry::for_test();
-    let world = World::start().await;
+    let world = World::start_with(&[("BFF_WEB__TELEMETRY__CONTINUE_TRACES_OF", "everyone")]).await;
     let mut alice = world.signed_in("alice").await;
     let traceparent = format!("00-{TRACE}-{PARENT}-01");
     let headers = [(HeaderName::from_static("traceparent"), traceparent)];

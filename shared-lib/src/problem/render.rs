@@ -136,8 +136,10 @@ where
 
 /// The rendered problem with the headers that layers further in had added, such as `Allow` or a rate limit's state.
 fn with_headers_of<B>(response: ServiceResponse<B>, mut rendered: HttpResponse) -> ServiceResponse {
+    let of_the_problem = rendered.headers().clone();
     for (name, value) in response.headers() {
-        if *name != CONTENT_LENGTH && !rendered.headers().contains_key(name) {
+        // Every value of a name, such as each of two cookies, but none beside what the problem says itself.
+        if *name != CONTENT_LENGTH && !of_the_problem.contains_key(name) {
             rendered.headers_mut().append(name.clone(), value.clone());
         }
     }
@@ -180,5 +182,33 @@ fn log(problem: &Problem, cause: &str) {
         tracing::error!(code, cause, "request failed: {problem}");
     } else {
         tracing::debug!(code, cause, "request refused: {problem}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::{
+        App,
+        http::header::{ALLOW, SET_COOKIE},
+        test::{TestRequest, call_service, init_service},
+        web,
+    };
+
+    use super::*;
+
+    #[actix_web::test]
+    async fn every_value_of_a_header_stays_on_an_error() {
+        let refuse = || async {
+            let mut refused = HttpResponse::MethodNotAllowed();
+            refused.append_header((SET_COOKIE, "a=1")).append_header((SET_COOKIE, "b=2"));
+            refused.append_header((ALLOW, "GET")).append_header((CACHE_CONTROL, "private")).finish()
+        };
+        let app = init_service(App::new().wrap(RenderProblems).route("/", web::get().to(refuse))).await;
+        let answer = call_service(&app, TestRequest::get().to_request()).await;
+        let all = |name| answer.headers().get_all(name).map(HeaderValue::as_bytes).collect::<Vec<_>>();
+        assert_eq!(all(SET_COOKIE), [b"a=1", b"b=2"]);
+        assert_eq!(all(ALLOW), [b"GET"]);
+        assert_eq!(all(CACHE_CONTROL), [b"no-store"], "what the problem says itself is said once");
+        assert_eq!(all(CONTENT_TYPE), [PROBLEM_JSON.as_bytes()]);
     }
 }

@@ -107,7 +107,8 @@ pub async fn launch<B: Bff>(
     };
     let headers = ResponseHeaders::new(production, readiness.clone());
     let max_header_bytes = server.max_header_bytes;
-    let trusted_callers = TrustedCallers::new(&server.trusted_proxies);
+    let trusted_callers =
+        TrustedCallers::new(&server.trusted_proxies).continuing_traces_of(settings.telemetry().continue_traces_of);
     let public_server = HttpServer::new(move || {
         App::new()
             .wrap(limit.clone())

@@ -18,6 +18,18 @@ pub enum LogFormat {
     Pretty,
 }
 
+/// Whose traces are continued: by them, whoever calls decides what is recorded, and sends baggage to every service.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContinuedTraces {
+    /// Of the proxies in `[server] trusted_proxies`. A request of anyone else begins a trace of its own that links to
+    /// the caller's.
+    #[default]
+    TrustedProxies,
+    /// Of whoever calls: for networks in which everybody is known.
+    Everyone,
+}
+
 /// Logs and traces. The `OTEL_*` variables of the OpenTelemetry specification win over these keys where both speak.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -30,6 +42,8 @@ pub struct TelemetrySettings {
     pub service_name: Option<String>,
     /// Where traces go by OTLP over gRPC, such as `http://collector:4317`; absent: nowhere.
     pub otlp_endpoint: Option<Url>,
+    /// Whose traces are continued.
+    pub continue_traces_of: ContinuedTraces,
     /// The share of traces that are recorded when the caller has not decided, from 0 to 1.
     pub trace_sample_ratio: f64,
     /// How long finished spans wait at most before they are sent.

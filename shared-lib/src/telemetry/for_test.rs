@@ -8,7 +8,7 @@ use tracing_subscriber::fmt::{TestWriter, writer::BoxMakeWriter};
 
 use super::otel_variables::OtelVariables;
 use super::{ServiceIdentity, TelemetryGuard, install};
-use crate::settings::{LogFormat, TelemetrySettings};
+use crate::settings::{ContinuedTraces, LogFormat, TelemetrySettings};
 use crate::testing::otlp::OtlpReceiver;
 
 const EXPORT_INTERVAL_MS: u64 = 20;
@@ -36,6 +36,7 @@ pub fn for_test() -> &'static TestTelemetry {
             log_level: "info".to_owned(),
             service_name: None,
             otlp_endpoint: Some(receiver.endpoint()),
+            continue_traces_of: ContinuedTraces::Everyone,
             trace_sample_ratio: 1.0,
             export_interval_ms: EXPORT_INTERVAL_MS,
             export_timeout_ms: 5_000,

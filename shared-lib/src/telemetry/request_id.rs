@@ -12,6 +12,8 @@ use ipnet::IpNet;
 use tonic::metadata::{MetadataMap, MetadataValue};
 use uuid::Uuid;
 
+use crate::settings::ContinuedTraces;
+
 /// Carries the id, inbound and outbound.
 pub const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static(NAME);
 
@@ -80,15 +82,31 @@ impl FromRequest for RequestId {
     }
 }
 
-/// The networks whose `x-request-id` is believed: the edge proxies. Put it into the app's data
+/// The networks whose `x-request-id` and `traceparent` are believed: the edge proxies. Put it into the app's data
 /// (`App::app_data(TrustedCallers::new(…))`); without it nobody is believed.
 #[derive(Debug, Clone, Default)]
-pub struct TrustedCallers(Arc<[IpNet]>);
+pub struct TrustedCallers {
+    networks: Arc<[IpNet]>,
+    traces: ContinuedTraces,
+}
 
 impl TrustedCallers {
     /// From `[server] trusted_proxies`.
     pub fn new(networks: &[IpNet]) -> Self {
-        Self(networks.into())
+        Self { networks: networks.into(), traces: ContinuedTraces::default() }
+    }
+
+    /// Sets whose traces are continued, from `[telemetry] continue_traces_of`.
+    #[must_use]
+    pub fn continuing_traces_of(mut self, traces: ContinuedTraces) -> Self {
+        self.traces = traces;
+        self
+    }
+
+    /// Whether the trace that the request came with goes on here.
+    pub(super) fn continue_trace(request: &ServiceRequest) -> bool {
+        let of_everyone = request.app_data::<Self>().is_some_and(|callers| callers.traces == ContinuedTraces::Everyone);
+        of_everyone || Self::trusts(request)
     }
 
     /// Whether the request's peer is one of them.
@@ -99,7 +117,7 @@ impl TrustedCallers {
 
     fn include(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
-        self.0.iter().any(|network| network.contains(&address))
+        self.networks.iter().any(|network| network.contains(&address))
     }
 }
 

@@ -7,6 +7,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::HOST;
 use actix_web::http::uri::Authority;
 use actix_web::http::{Method, StatusCode, Version};
+use opentelemetry::trace::TraceContextExt;
 use tracing::Span;
 use tracing::field::Empty;
 use tracing_actix_web::RootSpanBuilder;
@@ -48,8 +49,14 @@ impl RootSpanBuilder for RequestRootSpan {
             error.type = Empty,
             request_id = request_id.as_str(),
         );
-        // Fails only where no layer exports spans, and then there is no parent to set.
-        let _ = span.set_parent(propagation::extract(request.headers()));
+        let sent = propagation::extract(request.headers());
+        if TrustedCallers::continue_trace(request) {
+            // Fails only where no layer exports spans, and then there is no parent to set.
+            let _ = span.set_parent(sent);
+        } else if sent.span().span_context().is_valid() {
+            // Found from either trace, but neither the caller's decision to record nor its baggage goes any further.
+            span.add_link(sent.span().span_context().clone());
+        }
         span
     }
 

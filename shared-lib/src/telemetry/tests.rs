@@ -15,9 +15,11 @@ use tracing_subscriber::EnvFilter;
 use url::Url;
 
 use super::access_log::AccessLog;
+use super::request_id::TrustedCallers;
 use super::root_span::RequestRootSpan;
 use super::*;
 use crate::clock::ManualClock;
+use crate::settings::ContinuedTraces;
 
 const IDENTITY: ServiceIdentity = ServiceIdentity { name: "test", version: "1.2.3" };
 
@@ -27,6 +29,7 @@ fn settings(endpoint: Option<Url>, export_timeout: Duration) -> TelemetrySetting
         log_level: "info".to_owned(),
         service_name: None,
         otlp_endpoint: endpoint,
+        continue_traces_of: ContinuedTraces::Everyone,
         trace_sample_ratio: 1.0,
         export_interval_ms: 60_000,
         export_timeout_ms: u64::try_from(export_timeout.as_millis()).expect("a short time"),
@@ -95,6 +98,7 @@ async fn a_request_is_logged_once_with_its_ids_and_its_route_pattern() {
     let Logging { lines, clock, time, _default, .. } = logging("info");
     global::set_text_map_propagator(exporter::propagator(otel_variables::Propagators::default()));
     let app = App::new()
+        .app_data(TrustedCallers::default().continuing_traces_of(ContinuedTraces::Everyone))
         .wrap(AccessLog::new(clock))
         .wrap(TracingLogger::<RequestRootSpan>::new())
         .route("/items/{id}", web::get().to(|| async { HttpResponse::ImATeapot().body("short") }));

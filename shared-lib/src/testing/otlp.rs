@@ -30,6 +30,8 @@ pub struct ReceivedSpan {
     pub kind: &'static str,
     /// Whether its status is an error.
     pub is_error: bool,
+    /// The traces that it links to, 32 hexadecimal digits each.
+    pub linked_traces: Vec<String>,
     /// Its attributes, as text.
     pub attributes: BTreeMap<String, String>,
     /// The attributes of the resource that sent it, such as `service.name`, as text.
@@ -167,6 +169,7 @@ fn received(span: Span, resource: &BTreeMap<String, String>, scope: &str) -> Rec
         name: span.name,
         kind,
         is_error: span.status.is_some_and(|status| status.code() == StatusCode::Error),
+        linked_traces: span.links.iter().map(|link| hex(&link.trace_id)).collect(),
         attributes: texts(span.attributes),
         resource: resource.clone(),
         scope: scope.to_owned(),
