@@ -1,34 +1,36 @@
-//! The SQLite file that keeps keys and operations.
+//! The database that keeps keys and operations: a SQLite file for one machine, or PostgreSQL for replicas on several.
 //!
-//! Statements and migrations are written so that PostgreSQL takes them too: a second engine is another pool behind the
-//! same functions.
+//! Statements and migrations are written in what both take, so there is one set of functions over either. The engine
+//! shows in how a connection is made, and in what makes the database count as away: see [`sqlite`] and [`postgresql`].
 
-use std::{
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
-    str::FromStr,
-    time::Duration,
-};
+mod postgresql;
+mod sqlite;
 
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use shared_lib::settings::Secret;
 use sqlx::{
-    SqlitePool,
+    AnyPool,
+    any::AnyPoolOptions,
     migrate::{MigrateError, Migrator},
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+pub use self::postgresql::Channel;
+use self::{postgresql::Server, sqlite::File};
 
-/// How long a writer waits for another one.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a caller waits for a connection, and a writer of SQLite for another one.
+const WAIT: Duration = Duration::from_secs(2);
 
 /// What is asked often is cached, so few connections are needed.
 const CONNECTIONS: u32 = 4;
 
-/// Why the file cannot be used.
+/// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
-    /// The address is not one of SQLite, or has no file.
-    #[error("the address must be like sqlite:///var/lib/bff-partner/keys.db")]
+    /// The address is of no engine that there is, or incomplete.
+    #[error(
+        "the address must be like sqlite:///var/lib/bff-partner/keys.db, or postgres://user:password@host/database"
+    )]
     Address,
     /// The folder of the file cannot be made.
     #[error("the folder {} cannot be made", path.display())]
@@ -42,65 +44,90 @@ pub enum DatabaseError {
     /// The file was deleted or put aside while it was open. What is still open is no longer what others see.
     #[error("the file has been replaced or deleted")]
     FileLost,
-    /// It cannot be opened.
-    #[error("the file cannot be opened")]
+    /// It cannot be reached or opened.
+    #[error("the database cannot be opened")]
     Open(#[source] sqlx::Error),
+    /// It is away, or its tables are not ready; it is tried again.
+    #[error("the database is away")]
+    Away(#[source] Arc<DatabaseError>),
+    /// It did not answer.
+    #[error("the database did not answer within {0:?}")]
+    TimedOut(Duration),
     /// The tables could not be brought up to date.
     #[error("the tables cannot be brought up to date")]
     Migrate(#[source] MigrateError),
 }
 
-/// The open file. Cheap to clone; crosses threads.
+/// The database. Cheap to clone; crosses threads.
 #[derive(Clone)]
 pub struct Database {
-    pool: SqlitePool,
-    file: PathBuf,
-    /// Device and number of the file that is open.
-    identity: (u64, u64),
+    pool: AnyPool,
+    engine: Engine,
+}
+
+#[derive(Clone)]
+enum Engine {
+    Sqlite(File),
+    Postgresql(Server),
 }
 
 impl Database {
-    /// Opens the file, and makes its folder, itself and its tables where they are missing.
+    /// Opens the database and makes its tables where they are missing; for SQLite the file and its folder too.
+    ///
+    /// A PostgreSQL that is away is no error here: its tables are made as soon as it is there, and until then
+    /// [`connections`](Self::connections) says that it is away.
     ///
     /// # Errors
     /// [`DatabaseError`].
-    pub async fn open(url: &str) -> Result<Self, DatabaseError> {
-        let options = SqliteConnectOptions::from_str(url).map_err(|_| DatabaseError::Address)?;
-        let file = options.get_filename().to_owned();
-        let name = file.to_string_lossy();
-        if name.is_empty() || name == ":memory:" || name.starts_with("file:") {
-            return Err(DatabaseError::Address);
-        }
-        if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            let made = tokio::fs::create_dir_all(folder).await;
-            made.map_err(|source| DatabaseError::Folder { path: folder.to_owned(), source })?;
-        }
-        let options = options
-            .create_if_missing(true)
-            // Readers and the one writer, who may be the command line, do not wait for each other.
-            .journal_mode(SqliteJournalMode::Wal)
-            // A revocation that was confirmed must be there after a power cut.
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(BUSY_TIMEOUT);
-        let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(BUSY_TIMEOUT);
-        let pool = pool.connect_with(options).await.map_err(DatabaseError::Open)?;
-        MIGRATIONS.run(&pool).await.map_err(DatabaseError::Migrate)?;
-        let identity = identity(&file).await.ok_or(DatabaseError::FileLost)?;
-        Ok(Self { pool, file, identity })
+    pub async fn open(url: &Secret) -> Result<Self, DatabaseError> {
+        sqlx::any::install_default_drivers();
+        let options = AnyPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(WAIT);
+        let (pool, engine) = if is_postgresql(url.expose()) {
+            let (pool, server) = Server::open(url.expose(), options).await?;
+            (pool, Engine::Postgresql(server))
+        } else {
+            let (pool, file) = File::open(url.expose(), options).await?;
+            (pool, Engine::Sqlite(file))
+        };
+        Ok(Self { pool, engine })
     }
 
-    /// The connections, as long as the file is the one that was opened. A deleted file stays readable for who has it
-    /// open, so without this look two processes could go on with two files.
+    /// The connections, as long as the database is the one that was opened and its tables are there.
     ///
     /// # Errors
-    /// [`DatabaseError::FileLost`].
-    pub async fn connections(&self) -> Result<&SqlitePool, DatabaseError> {
-        if identity(&self.file).await == Some(self.identity) { Ok(&self.pool) } else { Err(DatabaseError::FileLost) }
+    /// [`DatabaseError`].
+    pub async fn connections(&self) -> Result<&AnyPool, DatabaseError> {
+        match &self.engine {
+            Engine::Sqlite(file) => file.check().await?,
+            Engine::Postgresql(server) => server.check()?,
+        }
+        Ok(&self.pool)
+    }
+
+    /// Where PostgreSQL tells what has changed. SQLite has nobody to tell.
+    #[must_use]
+    pub fn channel(&self) -> Option<&Channel> {
+        match &self.engine {
+            Engine::Sqlite(_) => None,
+            Engine::Postgresql(server) => Some(server.channel()),
+        }
     }
 }
 
-/// Which file stands at the path: its device and its number.
-async fn identity(file: &Path) -> Option<(u64, u64)> {
-    let metadata = tokio::fs::metadata(file).await.ok()?;
-    Some((metadata.dev(), metadata.ino()))
+/// Whether an address is one of PostgreSQL.
+#[must_use]
+pub fn is_postgresql(url: &str) -> bool {
+    url.starts_with("postgres://") || url.starts_with("postgresql://")
+}
+
+/// A binary goes on with tables that a newer one has changed, since replicas are not replaced all at once; so a migration
+/// only ever adds.
+fn beside_newer(mut migrations: Migrator) -> Migrator {
+    migrations.set_ignore_missing(true);
+    migrations
+}
+
+/// What both engines have.
+fn common_migrations() -> Migrator {
+    beside_newer(sqlx::migrate!("./migrations"))
 }

@@ -2,7 +2,7 @@
 //!
 //! - [`KeyFormat`] makes keys and reads them. Each carries a keyed checksum, so a made-up one is refused without asking
 //!   any store.
-//! - [`KeyStore`] keeps what is known of them, in SQLite. Of the secret it has a hash and nothing else.
+//! - [`KeyStore`] keeps what is known of them, in SQLite or PostgreSQL. Of the secret it has a hash and nothing else.
 //! - [`KeyRing`] answers what a request's key is worth, from memory as long as that is young enough.
 //! - [`KeyAdmin`] creates, revokes and rotates, and writes each change down.
 

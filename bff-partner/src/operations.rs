@@ -8,7 +8,7 @@ use std::sync::{
 use futures_util::future::{BoxFuture, FutureExt as _};
 use jiff::Timestamp;
 use shared_lib::idempotency::{Begun, Claim, IdempotencyStore, KeptAnswer, Lease, Scope, StoreFailure};
-use sqlx::Row;
+use sqlx::{Row, any::AnyRow};
 
 use crate::database::Database;
 
@@ -34,7 +34,7 @@ pub struct OperationStore {
 }
 
 impl OperationStore {
-    /// The operations of this file.
+    /// The operations of this database.
     #[must_use]
     pub fn new(database: Database) -> Self {
         Self { database, claims: Arc::default() }
@@ -86,7 +86,7 @@ impl OperationStore {
     }
 }
 
-fn begun(row: &sqlx::sqlite::SqliteRow, fingerprint: &str) -> Result<Begun, Box<dyn std::error::Error + Send + Sync>> {
+fn begun(row: &AnyRow, fingerprint: &str) -> Result<Begun, Box<dyn std::error::Error + Send + Sync>> {
     if row.try_get::<String, _>("fingerprint")? != fingerprint {
         return Ok(Begun::OtherBody);
     }

@@ -53,8 +53,13 @@ impl Settings for PartnerSettings {
     const PREFIX: &'static str = "BFF_PARTNER";
     const DEFAULTS: &'static str = include_str!("../config/default.toml");
     const DEFAULTS_NAME: &'static str = "bff-partner/config/default.toml";
-    const SECRETS: &'static [&'static str] =
-        &["downstreams.*.cache.shared_url", "management.operator_token", "keys.checksum_key", "oidc.client_secret"];
+    const SECRETS: &'static [&'static str] = &[
+        "downstreams.*.cache.shared_url",
+        "management.operator_token",
+        "keys.checksum_key",
+        "keys.database_url",
+        "oidc.client_secret",
+    ];
 
     fn audit(&self, findings: &mut Findings) {
         self.server.audit("server", findings);

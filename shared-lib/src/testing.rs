@@ -7,6 +7,7 @@
 
 mod fake_downstream;
 pub mod otlp;
+mod postgres_server;
 mod received;
 mod redis_server;
 mod service;
@@ -14,6 +15,7 @@ mod service;
 use std::{future::Future, time::Duration};
 
 pub use fake_downstream::{Answer, FakeDownstream, Hold, SeenRequest};
+pub use postgres_server::PostgresServer;
 pub use received::{Received, receive};
 pub use redis_server::RedisServer;
 pub use service::TestService;

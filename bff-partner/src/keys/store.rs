@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sqlx::{Row, sqlite::SqliteRow};
+use sqlx::{AnyConnection, Row, any::AnyRow};
 use uuid::Uuid;
 
 use super::{
@@ -18,9 +18,9 @@ const READ_TIMEOUT: Duration = Duration::from_secs(1);
 /// Why the store did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Its file cannot be used.
+    /// It cannot be used.
     #[error("the key store cannot be used")]
-    File(#[from] DatabaseError),
+    Away(#[from] DatabaseError),
     /// It did not answer in time.
     #[error("the key store did not answer within {READ_TIMEOUT:?}")]
     TimedOut,
@@ -57,7 +57,7 @@ pub struct KeyStore {
 }
 
 impl KeyStore {
-    /// The keys of this file.
+    /// The keys of this database.
     #[must_use]
     pub fn new(database: Database) -> Self {
         Self { database }
@@ -166,7 +166,7 @@ impl KeyStore {
     }
 }
 
-async fn insert(change: &mut sqlx::SqliteConnection, key: &KeyRecord) -> Result<(), StoreError> {
+async fn insert(change: &mut AnyConnection, key: &KeyRecord) -> Result<(), StoreError> {
     let networks: Vec<String> = key.networks.iter().map(ToString::to_string).collect();
     let statement = "INSERT INTO api_keys (id, partner, environment, plan, scopes, networks, secret_hash, created_at, \
                      expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
@@ -186,7 +186,7 @@ async fn insert(change: &mut sqlx::SqliteConnection, key: &KeyRecord) -> Result<
 }
 
 async fn note(
-    change: &mut sqlx::SqliteConnection,
+    change: &mut AnyConnection,
     at: Timestamp,
     key_id: &str,
     action: &str,
@@ -214,7 +214,7 @@ fn moment(millis: i64) -> Result<Timestamp, StoreError> {
     Timestamp::from_millisecond(millis).map_err(damaged)
 }
 
-fn record(row: &SqliteRow) -> Result<KeyRecord, StoreError> {
+fn record(row: &AnyRow) -> Result<KeyRecord, StoreError> {
     let environment: String = row.try_get("environment")?;
     let (scopes, networks): (String, String) = (row.try_get("scopes")?, row.try_get("networks")?);
     let hash: String = row.try_get("secret_hash")?;
@@ -233,7 +233,7 @@ fn record(row: &SqliteRow) -> Result<KeyRecord, StoreError> {
     })
 }
 
-fn audit_entry(row: &SqliteRow) -> Result<AuditEntry, StoreError> {
+fn audit_entry(row: &AnyRow) -> Result<AuditEntry, StoreError> {
     Ok(AuditEntry {
         at: moment(row.try_get("at")?)?,
         key_id: row.try_get("key_id")?,

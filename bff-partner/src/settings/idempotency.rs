@@ -1,4 +1,5 @@
-//! `[idempotency]`: how long operations are remembered. They are kept in the file of `[keys] database_url`.
+//! `[idempotency]`: how long operations are remembered. They are kept in the database of
+//! `[keys] database_url`.
 
 use std::time::Duration;
 

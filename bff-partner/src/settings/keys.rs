@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use shared_lib::settings::{Findings, Secret, key};
 
-use crate::keys::RingSettings;
+use crate::{database, keys::RingSettings};
 
 const MIN_CHECKSUM_KEY_BYTES: usize = 32;
 /// Longer than this a revoked key must not be believed while the store answers.
@@ -16,8 +16,8 @@ const MAX_KEEP_MS: u64 = 24 * 3_600_000;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeysSettings {
-    /// The store: `sqlite://` and the path of a file.
-    pub database_url: String,
+    /// The store: `sqlite://` and the path of a file, or the address of a PostgreSQL, which may have a password in it.
+    pub database_url: Secret,
     /// The key of the checksum that every API key carries.
     pub checksum_key: Secret,
     /// How long an answer of the store is believed without asking again.
@@ -42,9 +42,10 @@ impl KeysSettings {
     /// Checks what types cannot. `prefix` is the section's path.
     pub fn audit(&self, prefix: &str, findings: &mut Findings) {
         findings.require(
-            self.database_url.starts_with("sqlite://") && self.database_url.len() > "sqlite://".len(),
+            is_address(self.database_url.expose()),
             key(prefix, "database_url"),
-            "must be sqlite:// and the path of a file, such as sqlite:///var/lib/bff-partner/keys.db",
+            "must be sqlite:// and the path of a file, such as sqlite:///var/lib/bff-partner/keys.db, \
+             or postgres://user:password@host/database",
         );
         findings.require(
             self.checksum_key.expose().len() >= MIN_CHECKSUM_KEY_BYTES,
@@ -57,4 +58,9 @@ impl KeysSettings {
         findings.require((self.fresh_ms..=MAX_KEEP_MS).contains(&self.keep_ms), key(prefix, "keep_ms"), range);
         findings.require(self.max_cached > 0, key(prefix, "max_cached"), "must be 1 or more");
     }
+}
+
+/// Whether it can be an address; what is wrong with the rest of it, the start says.
+fn is_address(url: &str) -> bool {
+    database::is_postgresql(url) || url.strip_prefix("sqlite://").is_some_and(|file| !file.is_empty())
 }

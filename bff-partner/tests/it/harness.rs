@@ -14,19 +14,41 @@ use shared_lib::{
     clock::Clock,
     server::Access,
     service::Bff,
-    settings::{Sources, load},
-    testing::{Received, TestService, receive},
+    settings::{Secret, Sources, load},
+    testing::{PostgresServer, Received, TestService, receive},
 };
 use tempfile::TempDir;
 
 /// Every scope that a route asks for.
 pub const ALL_SCOPES: [&str; 3] = ["orders:read", "orders:write", "products:read"];
 
+/// The key of the checksums, as it is by default.
+pub const CHECKSUM_KEY: &str = "dev-only-bff-partner-checksum-key";
+
 /// Every service that is asked.
 pub const SERVICES: [&str; 2] = ["catalog", "orders"];
 
 /// An order that the sandbox accepts.
 pub const ORDER: &str = r#"{"lines":[{"productId":"SKU-00001","quantity":2}]}"#;
+
+/// What keys and operations can be kept in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    Postgresql,
+}
+
+impl Engine {
+    pub const BOTH: [Self; 2] = [Self::Sqlite, Self::Postgresql];
+
+    /// A database of this test's own.
+    pub async fn address(self, folder: &TempDir) -> String {
+        match self {
+            Self::Sqlite => format!("sqlite://{}", database(folder).display()),
+            Self::Postgresql => PostgresServer::shared().await.database(),
+        }
+    }
+}
 
 /// A sandbox, a store, and the service in front of them.
 pub struct Stage {
@@ -36,6 +58,7 @@ pub struct Stage {
     /// A key of partner `acme` in the test environment with all scopes.
     pub key: String,
     pub folder: TempDir,
+    pub database_url: String,
 }
 
 impl Stage {
@@ -50,13 +73,26 @@ impl Stage {
 
     /// With a clock of the test's own.
     pub async fn on(variables: &[(&str, &str)], clock: Clock) -> Self {
-        let sandbox = Sandbox::builder().start().await.expect("the sandbox starts");
         let folder = tempfile::tempdir().expect("a folder");
-        let settings = settings(&sandbox, &folder, variables);
+        let address = Engine::Sqlite.address(&folder).await;
+        Self::over(address, folder, variables, clock).await
+    }
+
+    /// With a database of this engine.
+    pub async fn in_engine(engine: Engine, variables: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let address = engine.address(&folder).await;
+        Self::over(address, folder, variables, Clock::system()).await
+    }
+
+    /// With the database at this address.
+    pub async fn over(database_url: String, folder: TempDir, variables: &[(&str, &str)], clock: Clock) -> Self {
+        let sandbox = Sandbox::builder().start().await.expect("the sandbox starts");
+        let settings = settings(&sandbox, &database_url, variables);
         let admin = admin(&settings, clock.clone()).await;
         let key = admin.create(new_key("acme"), "test").await.expect("a key").key.expose().to_owned();
         let service = TestService::start_with_clock::<BffPartner>(settings, clock).await;
-        Self { sandbox, service, admin, key, folder }
+        Self { sandbox, service, admin, key, folder, database_url }
     }
 
     /// Asks with the key of `acme`.
@@ -71,9 +107,7 @@ impl Stage {
 
     /// Places an order with this key and this `Idempotency-Key`.
     pub async fn place_with(&self, key: &str, name: &str, body: &'static str) -> Received {
-        let request = self.service.client().post(self.service.url("/v1/orders")).bearer_auth(key);
-        let request = request.insert_header(("idempotency-key", name)).content_type("application/json");
-        receive(request.send_body(body)).await
+        place(&self.service, key, name, body).await
     }
 
     /// A further key.
@@ -81,10 +115,22 @@ impl Stage {
         self.admin.create(new, "test").await.expect("a key")
     }
 
+    /// Another process, as it were, in front of the same services and the same database.
+    pub async fn another_replica(&self, variables: &[(&str, &str)]) -> TestService {
+        TestService::start::<BffPartner>(settings(&self.sandbox, &self.database_url, variables)).await
+    }
+
     /// Makes a service misbehave.
     pub fn disturb(&self, service: &str, rule: Rule) {
         self.sandbox.chaos().set(service, vec![rule]).expect("the rule is valid");
     }
+}
+
+/// Places an order at this replica.
+pub async fn place(service: &TestService, key: &str, name: &str, body: &'static str) -> Received {
+    let request = service.client().post(service.url("/v1/orders")).bearer_auth(key);
+    let request = request.insert_header(("idempotency-key", name)).content_type("application/json");
+    receive(request.send_body(body)).await
 }
 
 /// A key of this partner in the test environment, with all scopes, for anywhere and for ever.
@@ -106,20 +152,24 @@ pub fn database(folder: &TempDir) -> PathBuf {
 
 /// What manages the keys of these settings.
 pub async fn admin(settings: &PartnerSettings, clock: Clock) -> KeyAdmin {
-    let store = KeyStore::new(Database::open(&settings.keys.database_url).await.expect("the store opens"));
-    let plans = settings.plans.keys().cloned().collect();
-    KeyAdmin::new(KeyFormat::new(&settings.keys.checksum_key), store, plans, ALL_SCOPES.to_vec(), clock)
+    admin_over(&settings.keys.database_url, clock).await
+}
+
+/// What manages the keys of the database at this address, as with the default settings.
+pub async fn admin_over(database_url: &Secret, clock: Clock) -> KeyAdmin {
+    let store = KeyStore::new(Database::open(database_url).await.expect("the store opens"));
+    let plans = ["free", "silver", "gold"].map(ToOwned::to_owned).to_vec();
+    KeyAdmin::new(KeyFormat::new(&Secret::from(CHECKSUM_KEY)), store, plans, ALL_SCOPES.to_vec(), clock)
 }
 
 /// The defaults with the sandbox's addresses, then these variables.
-pub fn settings(sandbox: &Sandbox, folder: &TempDir, variables: &[(&str, &str)]) -> PartnerSettings {
-    let database = format!("sqlite://{}", database(folder).display());
+pub fn settings(sandbox: &Sandbox, database_url: &str, variables: &[(&str, &str)]) -> PartnerSettings {
     let mut env = vec![
         ("BFF_PARTNER__SERVER__PORT".to_owned(), "0".to_owned()),
         ("BFF_PARTNER__SERVER__WORKERS".to_owned(), "1".to_owned()),
         ("BFF_PARTNER__MANAGEMENT__PORT".to_owned(), "0".to_owned()),
         ("BFF_PARTNER__OIDC__ISSUER".to_owned(), sandbox.issuer().to_owned()),
-        ("BFF_PARTNER__KEYS__DATABASE_URL".to_owned(), database),
+        ("BFF_PARTNER__KEYS__DATABASE_URL".to_owned(), database_url.to_owned()),
         // A revocation is felt by the next call, unless a test says otherwise.
         ("BFF_PARTNER__KEYS__FRESH_MS".to_owned(), "0".to_owned()),
     ];

@@ -2,27 +2,31 @@
 
 use std::time::Duration;
 
-use bff_partner::BffPartner;
 use futures_util::join;
 use sandbox::chaos::{BarrierRule, Fault, Rule};
 use serde_json::json;
-use shared_lib::testing::{TestService, receive};
+use shared_lib::testing::receive;
 
-use crate::harness::{ORDER, Stage, ids, new_key, settings};
+use crate::harness::{Engine, ORDER, Stage, ids, new_key, place};
 
 const OTHER: &str = r#"{"lines":[{"productId":"SKU-00001","quantity":3}]}"#;
 
 /// Shows: P6
 #[actix_web::test]
 async fn a_repetition_gets_the_first_answer_also_after_a_restart() {
-    let mut stage = Stage::new().await;
+    for engine in Engine::BOTH {
+        repeat_before_and_after_a_restart(Stage::in_engine(engine, &[]).await).await;
+    }
+}
+
+async fn repeat_before_and_after_a_restart(mut stage: Stage) {
     let first = stage.place_with(&stage.key, "k-1", ORDER).await;
     assert_eq!((first.status.as_u16(), first.header("idempotency-replayed")), (201, None));
     let again = stage.place_with(&stage.key, "\"k-1\"", ORDER).await;
     assert_eq!((again.status.as_u16(), again.header("idempotency-replayed")), (201, Some("true")));
     assert_eq!((&again.body, again.header("location")), (&first.body, first.header("location")));
 
-    let restarted = TestService::start::<BffPartner>(settings(&stage.sandbox, &stage.folder, &[])).await;
+    let restarted = stage.another_replica(&[]).await;
     std::mem::replace(&mut stage.service, restarted).drain().await;
     let later = stage.place_with(&stage.key, "k-1", ORDER).await;
     assert_eq!((later.header("idempotency-replayed"), &later.body), (Some("true"), &first.body));
@@ -43,14 +47,21 @@ async fn another_body_is_refused_and_another_partner_is_not_concerned() {
 
 /// Shows: P6
 #[actix_web::test]
-async fn of_many_at_once_one_is_placed() {
-    let stage = Stage::new().await;
-    let place = || stage.place_with(&stage.key, "k-1", ORDER);
-    let answers: [_; 4] = join!(place(), place(), place(), place()).into();
-    for answer in &answers {
-        assert!(matches!(answer.status.as_u16(), 201 | 409), "{}", answer.text());
+async fn of_many_at_once_on_two_replicas_one_is_placed() {
+    for engine in Engine::BOTH {
+        let stage = Stage::in_engine(engine, &[]).await;
+        let other = stage.another_replica(&[]).await;
+        let here = || stage.place_with(&stage.key, "k-1", ORDER);
+        let there = || place(&other, &stage.key, "k-1", ORDER);
+        let answers: [_; 6] = join!(here(), there(), here(), there(), here(), there()).into();
+        for answer in &answers {
+            assert!(matches!(answer.status.as_u16(), 201 | 409), "{engine:?} {}", answer.text());
+        }
+        assert!(answers.iter().any(|answer| answer.status == 201), "{engine:?}");
+        assert_eq!(stage.sandbox.chaos().calls("orders").len(), 1, "{engine:?}");
+        let later = place(&other, &stage.key, "k-1", ORDER).await;
+        assert_eq!((later.status.as_u16(), later.header("idempotency-replayed")), (201, Some("true")), "{engine:?}");
     }
-    assert_eq!(stage.sandbox.chaos().calls("orders").len(), 1);
 }
 
 /// Shows: P6

@@ -15,7 +15,7 @@ const KEEP: Duration = Duration::from_secs(300);
 #[actix_web::test]
 async fn keys_survive_a_restart_and_their_secrets_are_not_in_the_file() {
     let mut stage = Stage::new().await;
-    let restarted = TestService::start::<BffPartner>(settings(&stage.sandbox, &stage.folder, &[])).await;
+    let restarted = stage.another_replica(&[]).await;
     std::mem::replace(&mut stage.service, restarted).drain().await;
     assert_eq!(stage.get(PRODUCTS).await.status, 200);
 
@@ -89,7 +89,7 @@ async fn a_file_that_was_deleted_is_a_store_that_is_away() {
 async fn a_service_that_starts_without_its_file_starts_with_an_empty_one() {
     let mut stage = Stage::new().await;
     std::fs::remove_dir_all(database(&stage.folder).parent().expect("a folder")).expect("the folder is there");
-    let restarted = TestService::start::<BffPartner>(settings(&stage.sandbox, &stage.folder, &[])).await;
+    let restarted = TestService::start::<BffPartner>(settings(&stage.sandbox, &stage.database_url, &[])).await;
     std::mem::replace(&mut stage.service, restarted).drain().await;
     assert_eq!(stage.get(PRODUCTS).await.status, 401);
 }
@@ -99,8 +99,7 @@ async fn a_store_that_cannot_be_had_stops_the_start_and_is_named() {
     let stage = Stage::new().await;
     std::fs::write(stage.folder.path().join("occupied"), "a file").expect("writable");
     let database = format!("sqlite://{}/occupied/keys.db", stage.folder.path().display());
-    let variables = [("BFF_PARTNER__KEYS__DATABASE_URL", database.as_str())];
-    let settings = settings(&stage.sandbox, &stage.folder, &variables);
+    let settings = settings(&stage.sandbox, &database, &[]);
     let error = TestService::try_start::<BffPartner>(settings, Clock::system()).await.err().expect("it cannot start");
     assert!(error.to_string().contains("[keys] database_url"), "{error}");
 }

@@ -3,6 +3,7 @@
 mod admin;
 mod contract;
 mod docs;
+mod engines;
 mod harness;
 mod idempotency;
 mod keys_admitted;
