@@ -29,7 +29,7 @@ pub use adaptive_limit::AdaptiveLimit;
 pub use gate::{Admission, Guard};
 pub(crate) use head_limit::limit_head;
 pub use headers::ResponseHeaders;
-pub use listener::{BindError, Part, bind};
+pub use listener::{BindError, Part, bind, give_up_on_silent_peers};
 pub use management::{InfoSource, Management, serve_management};
 pub use openapi::describe;
 pub use policy::{Access, CsrfCheck, Policy, caller, public, scopes};

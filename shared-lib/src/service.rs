@@ -74,6 +74,10 @@ pub trait Bff: 'static {
     /// Sets up one worker: its services, and its routes behind its guard.
     fn configure(state: &Self::State, config: &mut ServiceConfig);
 
+    /// Ends what would go on for as long as its client likes, such as streams: the process is on its way out, and takes
+    /// no new connections from now on.
+    fn drain(_state: &Self::State) {}
+
     /// What `/info` says beyond the common.
     fn info(_state: &Self::State) -> Vec<InfoSource> {
         Vec::new()

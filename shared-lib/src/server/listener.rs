@@ -1,8 +1,8 @@
 //! Binding a port, with an error that says whose it is and what changes it.
 
-use std::{io, net::TcpListener, net::ToSocketAddrs};
+use std::{io, net::TcpListener, net::ToSocketAddrs, time::Duration};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 /// Connections that wait to be accepted. Bursts beyond it meet a refusal by the system.
 const BACKLOG: i32 = 1024;
@@ -68,9 +68,34 @@ fn listen(host: &str, port: u16) -> io::Result<TcpListener> {
     Err(last)
 }
 
+/// Has the system close connections of this listener whose peer has not acknowledged for so long what was sent, or has had
+/// no room for more (`TCP_USER_TIMEOUT`, RFC 5482). Without it, what is sent to a client whose network is gone is repeated
+/// for a quarter of an hour. Accepted connections inherit the option. Only Linux has it.
+pub fn give_up_on_silent_peers(listener: &TcpListener, after: Duration) {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = SockRef::from(listener).set_tcp_user_timeout(Some(after)) {
+        tracing::warn!(%error, "connections to silent clients are kept until the system gives up by itself");
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (listener, after);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Shows: S10, W17
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_connection_inherits_how_long_a_silent_peer_is_waited_for() {
+        let part = Part { service: "bff-web", section: "server", prefix: "BFF_WEB" };
+        let listener = bind("127.0.0.1", 0, part).expect("some port is free");
+        give_up_on_silent_peers(&listener, Duration::from_secs(30));
+        let _client = std::net::TcpStream::connect(listener.local_addr().expect("it is bound")).expect("it listens");
+        let (accepted, _) = listener.accept().expect("it was connected to");
+        let timeout = SockRef::from(&accepted).tcp_user_timeout().expect("the system knows the option");
+        assert_eq!(timeout, Some(Duration::from_secs(30)));
+    }
 
     #[test]
     fn a_port_in_use_is_named_with_its_part_and_the_setting_that_changes_it() {

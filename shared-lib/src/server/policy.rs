@@ -13,6 +13,8 @@ pub struct Policy {
     pub deadline: Option<Duration>,
     /// Whether its requests count in the limit on concurrent requests.
     pub limited_concurrency: bool,
+    /// Why its requests are no sign that somebody is there, where they are none: they do not prolong a session.
+    pub passive: Option<&'static str>,
 }
 
 /// Who gets in.
@@ -55,7 +57,7 @@ pub const fn scopes(scopes: &'static [&'static str]) -> Policy {
 
 impl Policy {
     const fn new(access: Access) -> Self {
-        Self { access, csrf: CsrfCheck::ByMethod, deadline: None, limited_concurrency: true }
+        Self { access, csrf: CsrfCheck::ByMethod, deadline: None, limited_concurrency: true, passive: None }
     }
 
     /// Turns the check against cross-site request forgery off. The reason is for whoever reads the route table.
@@ -77,6 +79,14 @@ impl Policy {
     #[must_use]
     pub const fn unlimited_concurrency(mut self) -> Self {
         self.limited_concurrency = false;
+        self
+    }
+
+    /// Takes the route's requests for no sign that somebody is there, for the reason given, such as that the program makes
+    /// them by itself. The reason is for whoever reads the route table.
+    #[must_use]
+    pub const fn passive(mut self, reason: &'static str) -> Self {
+        self.passive = Some(reason);
         self
     }
 }

@@ -151,6 +151,9 @@ impl std::fmt::Display for RouteTable {
             if !route.policy.limited_concurrency {
                 write!(text, "  no concurrency limit")?;
             }
+            if let Some(reason) = route.policy.passive {
+                write!(text, "  prolongs no session: {reason}")?;
+            }
             text.push('\n');
         }
         f.write_str(&text)

@@ -12,8 +12,8 @@ use crate::{
     downstream::{Registry, RegistryError},
     problem::RenderProblems,
     server::{
-        AdaptiveLimit, BindError, InfoSource, Management, Part, Readiness, ResponseHeaders, bind, limit_head,
-        serve_management,
+        AdaptiveLimit, BindError, InfoSource, Management, Part, Readiness, ResponseHeaders, bind,
+        give_up_on_silent_peers, limit_head, serve_management,
     },
     settings::{Environment, Settings},
     telemetry::{
@@ -55,6 +55,7 @@ pub struct Running {
     public_handle: ServerHandle,
     management_handle: ServerHandle,
     drain_delay: Duration,
+    end_streams: Box<dyn FnOnce() + Send>,
     _breaker_watch: BreakerWatch,
 }
 
@@ -72,6 +73,7 @@ pub async fn launch<B: Bff>(
     let part = |section| Part { service: B::NAME, section, prefix: B::Settings::PREFIX };
     let public_listener = bind(&server.host, server.port, part("server"))?;
     let management_listener = bind(&management.host, management.port, part("management"))?;
+    give_up_on_silent_peers(&public_listener, server.unacknowledged_timeout());
     let (public, management_address) = (public_listener.local_addr()?, management_listener.local_addr()?);
 
     let registry = Registry::new(&settings.downstreams(), &clock)?;
@@ -109,6 +111,7 @@ pub async fn launch<B: Bff>(
     let max_header_bytes = server.max_header_bytes;
     let trusted_callers =
         TrustedCallers::new(&server.trusted_proxies).continuing_traces_of(settings.telemetry().continue_traces_of);
+    let ending = state.clone();
     let public_server = HttpServer::new(move || {
         App::new()
             .wrap(limit.clone())
@@ -139,6 +142,7 @@ pub async fn launch<B: Bff>(
         public_handle: public_server.handle(),
         management_handle: management_server.handle(),
         drain_delay: server.drain_delay(),
+        end_streams: Box::new(move || B::drain(&ending)),
         _breaker_watch: BreakerWatch::start(registry),
     };
     actix_web::rt::spawn(public_server);
@@ -147,12 +151,15 @@ pub async fn launch<B: Bff>(
 }
 
 impl Running {
-    /// Leaves in order: not ready, a while for load balancers to notice, no new connections, requests in flight
-    /// finish (bounded by `drain_timeout_ms`), and the probes last.
+    /// Leaves in order: not ready, a while for load balancers to notice, no new connections, streams end with a time to
+    /// come back, requests in flight finish (bounded by `drain_timeout_ms`), and the probes last.
     pub async fn drain(self) {
         self.readiness.drain();
         tokio::time::sleep(self.drain_delay).await;
-        self.public_handle.stop(true).await;
+        // The command is sent when the future is made, so that who is sent away does not find this instance again.
+        let stopped = self.public_handle.stop(true);
+        (self.end_streams)();
+        stopped.await;
         self.management_handle.stop(true).await;
     }
 

@@ -10,8 +10,8 @@ use url::{Host, Url};
 use super::adaptive_limit::AdaptiveLimitSettings;
 use super::findings::{Findings, key};
 
-/// The public listener and its limits. Every key but `workers` and the section
-/// `adaptive_limit` is required; the defaults are in `default.toml`.
+/// The public listener and its limits. Every key but `workers`, `unacknowledged_timeout_ms`
+/// and the section `adaptive_limit` is required; the defaults are in `default.toml`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ServerSettings {
@@ -31,6 +31,10 @@ pub struct ServerSettings {
     pub header_timeout_ms: u64,
     /// How long an idle connection is kept; 0: closed after each answer.
     pub keep_alive_ms: u64,
+    /// Time for which a client may acknowledge nothing of what was sent to it, or read nothing, until its connection is
+    /// closed.
+    #[serde(default = "default_unacknowledged_timeout_ms")]
+    pub unacknowledged_timeout_ms: u64,
     /// Largest request body.
     pub max_body_bytes: usize,
     /// Largest sum of a request's target, header names and header values. Whatever is set here, the parser takes no
@@ -69,6 +73,11 @@ impl ServerSettings {
         Duration::from_millis(self.keep_alive_ms)
     }
 
+    /// See [`ServerSettings::unacknowledged_timeout_ms`].
+    pub fn unacknowledged_timeout(&self) -> Duration {
+        Duration::from_millis(self.unacknowledged_timeout_ms)
+    }
+
     /// See [`ServerSettings::drain_delay_ms`].
     pub fn drain_delay(&self) -> Duration {
         Duration::from_millis(self.drain_delay_ms)
@@ -91,6 +100,7 @@ impl ServerSettings {
             ("request_timeout_ms", self.request_timeout_ms, 600_000),
             ("header_timeout_ms", self.header_timeout_ms, 60_000),
             ("drain_timeout_ms", self.drain_timeout_ms, 600_000),
+            ("unacknowledged_timeout_ms", self.unacknowledged_timeout_ms, 600_000),
         ] {
             let message = format!("must be from 1 to {max}");
             findings.require((1..=max).contains(&value), key(prefix, name), message);
@@ -125,6 +135,10 @@ impl ServerSettings {
             "must not trust every address (a network of length 0) in production",
         );
     }
+}
+
+fn default_unacknowledged_timeout_ms() -> u64 {
+    30_000
 }
 
 fn is_origin(url: &Url) -> bool {
