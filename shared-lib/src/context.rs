@@ -86,6 +86,12 @@ impl RequestContext {
         })
     }
 
+    /// The context of work that goes on for a caller after the request that asked for it, such as to open a stream again.
+    #[must_use]
+    pub fn on_behalf_of(budget: RequestBudget, caller: Caller) -> Self {
+        Self::new(budget, RequestId::fresh(), Some(caller), None, opentelemetry::Context::new())
+    }
+
     /// The time and the wire attempts that are left.
     #[must_use]
     pub fn budget(&self) -> &RequestBudget {

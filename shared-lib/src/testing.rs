@@ -5,6 +5,7 @@
 //! Nothing here sleeps for a fixed time and nothing listens on a fixed port, so tests run in parallel and on a slow
 //! machine alike. Everything panics with a reason instead of returning errors: a test that cannot go on has failed.
 
+mod event_parser;
 mod fake_downstream;
 pub mod otlp;
 mod postgres_server;
@@ -14,6 +15,7 @@ mod service;
 
 use std::{future::Future, time::Duration};
 
+pub use event_parser::{Dispatched, EventParser};
 pub use fake_downstream::{Answer, FakeDownstream, Hold, SeenRequest};
 pub use postgres_server::PostgresServer;
 pub use received::{Received, receive};

@@ -6,8 +6,6 @@ mod encoding;
 mod http;
 #[path = "stream/limits.rs"]
 mod limits;
-#[path = "stream/parser.rs"]
-mod parser;
 #[path = "stream/resuming.rs"]
 mod resuming;
 #[path = "stream/schedules.rs"]

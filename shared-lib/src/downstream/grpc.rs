@@ -1,6 +1,11 @@
 //! gRPC calls through the same layers as HTTP calls.
 //!
-//! A service module makes each unary call of its generated client through [`GrpcDownstream::unary`], which adds the deadline, the trace and the caller, and reports to the breaker.
+//! A service module makes each unary call of its generated client through [`GrpcDownstream::unary`], which adds the
+//! deadline, the trace and the caller, and reports to the breaker. It opens streams by
+//! [`GrpcDownstream::server_stream`], on connections of their own.
+
+mod stream;
+mod stream_connections;
 
 use std::{cell::RefCell, collections::HashMap, future::Future, rc::Rc, sync::Arc, time::Duration};
 
@@ -10,6 +15,8 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
+pub use self::{stream::GrpcStream, stream_connections::StreamConnectionSettings};
+use self::stream_connections::StreamConnections;
 use super::{
     error::{DownstreamError, Failure},
     fetched::{Fetched, Freshness},
@@ -27,13 +34,14 @@ use crate::{
 pub struct GrpcDownstream {
     downstream: Downstream,
     channels: Rc<RefCell<HashMap<String, Channel>>>,
+    stream_connections: StreamConnections,
 }
 
 impl GrpcDownstream {
     /// Wraps a downstream. Channels are opened on first use, so a service that is away does not stop the start.
     #[must_use]
     pub fn new(downstream: Downstream) -> Self {
-        Self { downstream, channels: Rc::default() }
+        Self { downstream, channels: Rc::default(), stream_connections: StreamConnections::default() }
     }
 
     /// The channel to one instance.
@@ -41,18 +49,7 @@ impl GrpcDownstream {
         if let Some(channel) = self.channels.borrow().get(instance) {
             return Ok(channel.clone());
         }
-        let settings = &self.downstream.shared.settings;
-        let mut endpoint =
-            Endpoint::from_shared(instance.to_owned()).map_err(|error| Failure::Request(Arc::new(error)))?;
-        if let Some(tls) = &self.downstream.shared.tls {
-            endpoint = endpoint.tls_config(tls.grpc.clone()).map_err(|error| Failure::Request(Arc::new(error)))?;
-        }
-        let channel = endpoint
-            .connect_timeout(Duration::from_millis(settings.connect_timeout_ms))
-            .tcp_nodelay(true)
-            .http2_keep_alive_interval(Duration::from_secs(20))
-            .keep_alive_while_idle(false)
-            .connect_lazy();
+        let channel = self.endpoint(instance)?.connect_lazy();
         let mut channels = self.channels.borrow_mut();
         if channels.len() >= MAX_CHANNELS {
             // Instances come and go; those still in use are opened again at once.
@@ -60,6 +57,21 @@ impl GrpcDownstream {
         }
         channels.insert(instance.to_owned(), channel.clone());
         Ok(channel)
+    }
+
+    /// How an instance is connected to.
+    fn endpoint(&self, instance: &str) -> Result<Endpoint, Failure> {
+        let settings = &self.downstream.shared.settings;
+        let mut endpoint =
+            Endpoint::from_shared(instance.to_owned()).map_err(|error| Failure::Request(Arc::new(error)))?;
+        if let Some(tls) = &self.downstream.shared.tls {
+            endpoint = endpoint.tls_config(tls.grpc.clone()).map_err(|error| Failure::Request(Arc::new(error)))?;
+        }
+        Ok(endpoint
+            .connect_timeout(Duration::from_millis(settings.connect_timeout_ms))
+            .tcp_nodelay(true)
+            .http2_keep_alive_interval(Duration::from_secs(20))
+            .keep_alive_while_idle(false))
     }
 
     /// The largest message that is read, in bytes.
@@ -103,11 +115,22 @@ impl GrpcDownstream {
     }
 
     fn request<Q>(&self, context: &RequestContext, attempt: &Attempt, message: Q) -> Result<Request<Q>, Failure> {
-        let mut request = Request::new(message);
+        let mut request = self.request_without_end(context, &attempt.trace, message)?;
         // tonic writes `grpc-timeout` from this, and ends the call itself.
         request.set_timeout(attempt.timeout);
+        Ok(request)
+    }
+
+    /// A request that may take as long as it likes.
+    fn request_without_end<Q>(
+        &self,
+        context: &RequestContext,
+        trace: &opentelemetry::Context,
+        message: Q,
+    ) -> Result<Request<Q>, Failure> {
+        let mut request = Request::new(message);
         let metadata = request.metadata_mut();
-        propagation::inject_metadata(&attempt.trace, metadata);
+        propagation::inject_metadata(trace, metadata);
         request_id::inject_metadata(context.request_id(), metadata);
         if let Some(token) = context.caller().and_then(|caller| caller.token.as_ref()) {
             let value = MetadataValue::try_from(format!("Bearer {}", token.expose()))

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{
-    balance::BalanceSettings, cache::CacheSettings, failures::FailureSettings, instances::Discover,
+    balance::BalanceSettings, cache::CacheSettings, failures::FailureSettings, grpc::StreamConnectionSettings, instances::Discover,
     retry::RetrySettings, tls::TlsSettings,
 };
 use crate::{
@@ -69,6 +69,9 @@ pub struct DownstreamSettings {
     /// Whether equal calls at the same time share one answer.
     #[serde(default = "defaults::coalesce")]
     pub coalesce: bool,
+    /// The connections that carry gRPC streams.
+    #[serde(default)]
+    pub streams: StreamConnectionSettings,
     /// The cache, for calls that ask for it.
     #[serde(default)]
     pub cache: CacheSettings,
@@ -136,6 +139,7 @@ impl DownstreamSettings {
             max_lifetime_ms: defaults::max_lifetime_ms(),
             max_body_bytes: defaults::max_body_bytes(),
             coalesce: defaults::coalesce(),
+            streams: StreamConnectionSettings::default(),
             cache: CacheSettings::default(),
             retry: RetrySettings::default(),
             failures: FailureSettings::default(),
@@ -202,6 +206,7 @@ impl DownstreamSettings {
         ] {
             findings.require(value > 0, format!("{path}.{name}"), "must be 1 or more");
         }
+        self.streams.audit(&format!("{path}.streams"), findings);
         self.cache.audit(&format!("{path}.cache"), findings);
         for (name, message) in self.circuit_breaker.validate() {
             findings.error(format!("{path}.circuit_breaker.{name}"), message);

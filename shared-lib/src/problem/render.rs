@@ -23,6 +23,10 @@ use crate::telemetry::request_id::RequestId;
 /// The answer for a problem.
 pub(super) fn response(problem: &Problem, request_id: Option<&str>) -> HttpResponse {
     let mut response = HttpResponse::build(problem.kind().status);
+    if problem.kind().status == StatusCode::NO_CONTENT {
+        // The one way to tell a browser's `EventSource` to stop, and it has no body.
+        return response.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store"))).finish();
+    }
     response.insert_header((CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON)));
     response.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")));
     for (name, value) in problem.headers() {

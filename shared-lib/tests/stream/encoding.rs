@@ -4,7 +4,7 @@ use actix_web::test::TestRequest;
 use proptest::prelude::*;
 use shared_lib::stream::{Event, HEARTBEAT, InvalidEvent, LAST_EVENT_ID, Resume};
 
-use crate::parser::Parser;
+use shared_lib::testing::EventParser as Parser;
 
 /// Line breaks, colons, spaces, NUL, a byte order mark and ordinary text, in any order.
 fn awkward_text() -> impl Strategy<Value = String> {

@@ -13,7 +13,8 @@ use futures_util::StreamExt;
 use shared_lib::stream::{EndReason, Event, Hub, Resume, Signal, StreamSettings, Upstream, UpstreamError, no_stream};
 use tokio::{io::AsyncWriteExt, net::TcpStream, sync::watch};
 
-use crate::{parser::Parser, service::Service};
+use crate::service::Service;
+use shared_lib::testing::EventParser as Parser;
 
 struct Site {
     hub: Hub,

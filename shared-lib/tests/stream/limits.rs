@@ -10,13 +10,13 @@ use std::{
 
 use actix_web::http::StatusCode;
 use futures_util::StreamExt;
+use shared_lib::testing::EventParser as Parser;
 use shared_lib::{
     settings::Findings,
     stream::{EndReason, EventStream, Hub, Refusal, Resume, StreamSettings, no_stream},
 };
 
 use crate::{
-    parser::Parser,
     service::{Service, settle, tight_settings},
 };
 

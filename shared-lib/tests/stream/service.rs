@@ -11,7 +11,7 @@ use shared_lib::stream::{
 };
 use tokio::sync::watch;
 
-use crate::parser::Parser;
+use shared_lib::testing::EventParser as Parser;
 
 /// The service's log. Event `n` has the data `n`.
 #[derive(Debug, Clone)]

@@ -1,10 +1,10 @@
 //! A reader that does not read costs nobody anything.
 
 use futures_util::StreamExt;
+use shared_lib::testing::EventParser as Parser;
 use shared_lib::stream::{Hub, StreamSettings};
 
 use crate::{
-    parser::Parser,
     service::{Service, Tab},
 };
 

@@ -3,14 +3,17 @@
 /// What a client dispatches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dispatched {
+    /// The type of the event.
     pub name: String,
+    /// Its data.
     pub data: String,
+    /// What `lastEventId` of the event is.
     pub last_event_id: String,
 }
 
 /// A client. Bytes may come in any portions.
 #[derive(Debug, Default)]
-pub struct Parser {
+pub struct EventParser {
     line: Vec<u8>,
     after_carriage_return: bool,
     data: String,
@@ -20,11 +23,14 @@ pub struct Parser {
     pub last_event_id: String,
     /// Milliseconds, when it was told.
     pub retry: Option<u64>,
+    /// Comments, such as heartbeats.
     pub comments: usize,
+    /// What was dispatched so far.
     pub dispatched: Vec<Dispatched>,
 }
 
-impl Parser {
+impl EventParser {
+    /// Takes in what has arrived.
     pub fn feed(&mut self, bytes: &[u8]) {
         for &byte in bytes {
             let ends_pair = byte == b'\n' && std::mem::take(&mut self.after_carriage_return);
@@ -39,6 +45,15 @@ impl Parser {
                 self.line.push(byte);
             }
         }
+    }
+
+    /// A new connection: what had come of an event that is not finished is forgotten.
+    pub fn begin_anew(&mut self) {
+        self.line.clear();
+        self.after_carriage_return = false;
+        self.data.clear();
+        self.name.clear();
+        self.id_buffer.clone_from(&self.last_event_id);
     }
 
     fn take_line(&mut self, line: &str) {
