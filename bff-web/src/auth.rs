@@ -10,6 +10,7 @@ pub mod callback;
 pub mod csrf;
 pub mod guard;
 mod keys;
+pub mod live_token;
 pub mod login;
 pub mod logout;
 pub mod operators;

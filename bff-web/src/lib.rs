@@ -8,6 +8,7 @@ pub mod auth;
 mod body;
 mod html;
 mod links;
+pub mod live;
 pub mod money;
 pub mod product_list;
 mod representation;
@@ -36,6 +37,7 @@ use utoipa::openapi::{
 use crate::{
     answer::Answers,
     auth::{Auth, WorkerAuth, guard, operators},
+    live::Live,
     representation::Representation,
     services::Services,
     settings::{PROVIDER, WebSettings},
@@ -51,6 +53,7 @@ pub struct WebState {
     registry: Registry,
     auth: Arc<Auth>,
     answers: web::Data<Answers>,
+    live: web::Data<Live>,
     v1: Lifecycle,
 }
 
@@ -90,8 +93,9 @@ impl Bff for BffWeb {
         Services::new(&start.registry.for_worker())?;
         let v1 = Lifecycle::new("v1", &start.settings.api_v1, start.clock.clone());
         let answers = web::Data::new(Answers::new(&start.settings.http_cache, start.clock.clone()));
+        let live = web::Data::new(Live::new(&start.settings));
         let auth = Auth::new(Arc::clone(&start.settings), start.clock)?;
-        Ok(WebState { settings: start.settings, registry: start.registry, auth: Arc::new(auth), answers, v1 })
+        Ok(WebState { settings: start.settings, registry: start.registry, auth: Arc::new(auth), answers, live, v1 })
     }
 
     fn configure(state: &WebState, config: &mut ServiceConfig) {
@@ -112,10 +116,15 @@ impl Bff for BffWeb {
         config
             .app_data(web::Data::new(services))
             .app_data(state.answers.clone())
+            .app_data(state.live.clone())
             .app_data(web::JsonConfig::default().limit(state.settings.server().max_body_bytes))
             .app_data(auth)
             .service(routes)
             .default_service(web::to(start_page::get_page));
+    }
+
+    fn drain(state: &WebState) {
+        state.live.drain();
     }
 
     fn admin(state: &WebState, config: &mut ServiceConfig) {

@@ -10,6 +10,7 @@ use shared_lib::{
     downstream::{DownstreamSettings, DownstreamsSettings},
     service::ServiceSettings,
     settings::{Environment, Findings, ManagementSettings, ServerSettings, Settings, TelemetrySettings},
+    stream::StreamSettings,
     versioning::VersionSettings,
 };
 use url::Url;
@@ -40,6 +41,8 @@ pub struct WebSettings {
     pub redis: RedisSettings,
     /// What others may keep of public answers.
     pub http_cache: HttpCacheSettings,
+    /// Streams of server-sent events.
+    pub streams: StreamSettings,
     /// The end of version 1.
     pub api_v1: VersionSettings,
     /// Logs and traces.
@@ -85,6 +88,7 @@ impl Settings for WebSettings {
         self.oidc.audit("oidc", findings);
         self.session.audit("session", findings);
         self.http_cache.audit("http_cache", findings);
+        self.streams.audit("streams", findings);
         self.api_v1.audit("api_v1", findings);
         self.redis.audit("redis", findings);
         for (name, downstream) in &self.downstreams {

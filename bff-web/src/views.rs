@@ -3,15 +3,22 @@
 pub mod cart;
 pub mod dashboard;
 pub mod notification_read;
+pub mod notification_stream;
 pub mod orders;
 pub mod product;
 pub mod products;
 pub mod products_page;
 pub mod v1;
 
-use shared_lib::server::{RouteTable, caller, public};
+use shared_lib::server::{Policy, RouteTable, caller, public};
 
 use crate::auth::{backchannel, callback, login, logout, own_sessions, renew, session_view};
+
+/// A stream that a browser opens again and again by itself. Too many of them are refused in a way that it understands, so
+/// they are not refused before that.
+const fn stream() -> Policy {
+    caller().passive("browsers come back by themselves").unlimited_concurrency()
+}
 
 /// Every route.
 #[must_use]
@@ -36,7 +43,8 @@ pub fn routes() -> RouteTable {
         .route(orders::place_order, caller())
         .route(cart::get_cart, caller())
         .route(cart::replace_cart, caller())
-        .route(notification_read::mark_notification_read, caller());
+        .route(notification_read::mark_notification_read, caller())
+        .route(notification_stream::stream_notifications, stream());
     let v1 = RouteTable::new()
         .route(v1::get_dashboard_v1, caller())
         .route(v1::get_products_page_v1, public())

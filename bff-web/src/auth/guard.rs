@@ -15,6 +15,7 @@ use shared_lib::{
     context::Caller,
     problem::{Problem, ProblemKind, kinds},
     server::{Access, Admission, CsrfCheck, Guard, Route},
+    stream::Resume,
 };
 use url::form_urlencoded;
 
@@ -32,6 +33,15 @@ pub static SIGN_IN_FIRST: ProblemKind = ProblemKind {
     status: StatusCode::SEE_OTHER,
     title: "Sign in first",
     remedy: "Follow `Location`; it leads back here afterwards.",
+};
+
+/// No content: the session of this stream has ended. It is what makes a browser's `EventSource` stop for good (WHATWG HTML
+/// 9.2.3).
+pub static NO_MORE_EVENTS: ProblemKind = ProblemKind {
+    code: "no-more-events",
+    status: StatusCode::NO_CONTENT,
+    title: "The session of this stream has ended",
+    remedy: "Sign in, and open a new stream.",
 };
 
 /// Lets requests in by their session.
@@ -73,7 +83,8 @@ impl WebGuard {
             scopes: session.tokens.scopes().collect(),
             token: None,
         };
-        if !route.path.starts_with(ABOUT_SESSIONS) {
+        // What is passive may outlive any token, and asks for one when it needs it.
+        if !route.path.starts_with(ABOUT_SESSIONS) && route.policy.passive.is_none() {
             caller.token = Some(self.auth.access_token(&session).await?);
             self.auth.sessions.prolong(&session).await?;
         }
@@ -91,7 +102,11 @@ impl Guard for WebGuard {
             self.decide(request, route).await.map_err(|problem| {
                 let nobody = *problem.kind() == kinds::UNAUTHENTICATED;
                 let navigates = is_navigation(request.method(), request.headers());
-                if nobody && navigates { redirect_to_sign_in(request) } else { problem }
+                match nobody {
+                    true if navigates => redirect_to_sign_in(request),
+                    true if is_returning_stream(request) => Problem::new(&NO_MORE_EVENTS),
+                    _ => problem,
+                }
             })
         })
     }
@@ -121,6 +136,13 @@ fn is_navigation(method: &Method, headers: &HeaderMap) -> bool {
             .and_then(|accept| accept.to_str().ok())
             .is_some_and(|accept| accept.contains("text/html")),
     }
+}
+
+/// Whether an `EventSource` that had a stream comes back.
+fn is_returning_stream(request: &ServiceRequest) -> bool {
+    let accepts = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok());
+    let is_stream = accepts.is_some_and(|accept| accept.contains("text/event-stream"));
+    is_stream && Resume::from_request(request.request()) != Resume::Now
 }
 
 #[cfg(test)]

@@ -68,19 +68,27 @@ impl WorkerAuth {
     /// # Errors
     /// `unauthenticated` when the session has ended; the provider's failure when it is needed and away.
     pub(super) async fn access_token(&self, session: &CurrentSession) -> Result<Secret, Problem> {
+        Ok(self.good_tokens(&session.secret, &session.tokens).await?.access_token())
+    }
+
+    /// These tokens of a session, or fresh ones where they are due.
+    ///
+    /// # Errors
+    /// As [`access_token`](Self::access_token).
+    pub(super) async fn good_tokens(&self, secret: &SessionSecret, tokens: &Tokens) -> Result<Tokens, Problem> {
         let now = self.clock.wall();
-        if !session.tokens.is_due(now) {
-            return Ok(session.tokens.access_token());
+        if !tokens.is_due(now) {
+            return Ok(tokens.clone());
         }
-        let lock = self.refreshes.lock_of(session.id);
+        let lock = self.refreshes.lock_of(secret.id());
         let held = match Arc::clone(&lock).try_lock_owned() {
             Ok(held) => Some(held),
             // Somebody refreshes already, and what is at hand still serves.
-            Err(_) if session.tokens.is_usable(now) => return Ok(session.tokens.access_token()),
+            Err(_) if tokens.is_usable(now) => return Ok(tokens.clone()),
             Err(_) => None,
         };
-        let wanted = Wanted { secret: session.secret.clone(), instead_of: None };
-        Ok(self.refresh_apart(lock, held, wanted).await?.access_token())
+        let wanted = Wanted { secret: secret.clone(), instead_of: None };
+        self.refresh_apart(lock, held, wanted).await
     }
 
     /// Fresh tokens now, though those at hand are not due.
@@ -263,7 +271,7 @@ impl WorkerAuth {
 }
 
 /// What a request of a session gets that ends with it.
-fn session_ended(why: Option<EndReason>) -> Problem {
+pub(super) fn session_ended(why: Option<EndReason>) -> Problem {
     let problem = Problem::new(&kinds::UNAUTHENTICATED).detail("The session has ended.");
     let problem = problem.extension("reason", "session-ended");
     match why {

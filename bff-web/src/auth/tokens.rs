@@ -76,6 +76,11 @@ impl Tokens {
         now < self.expires_at
     }
 
+    /// How long the access token lasts from this moment on.
+    pub(super) fn lasts(&self, now: Timestamp) -> Duration {
+        Duration::try_from(self.expires_at.duration_since(now)).unwrap_or_default()
+    }
+
     /// The same without the refresh token, because nobody knows whether the provider has seen it.
     pub(super) fn without_refresh(self) -> Self {
         Self { refresh: None, refresh_at: self.expires_at, ..self }

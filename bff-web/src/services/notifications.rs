@@ -1,16 +1,28 @@
 //! The notification service, over gRPC.
 
+mod events;
+
 use shared_lib::{
     context::RequestContext,
     downstream::{Downstream, DownstreamError, Fetched, grpc::GrpcDownstream},
 };
 use tonic::transport::Channel;
 
+pub use self::events::{NotificationChange, NotificationEvent, NotificationEvents, cannot_be_told};
 use self::proto::{GetUnreadCountRequest, MarkReadRequest, notification_service_client::NotificationServiceClient};
 
 #[allow(missing_docs, clippy::all, clippy::pedantic, unreachable_pub, reason = "generated")]
 mod proto {
     tonic::include_proto!("trifront.notifications.v1");
+}
+
+/// What the user has not read, at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unread {
+    /// How many notifications.
+    pub count: u32,
+    /// The id of the user's latest event at that moment.
+    pub last_event_id: u64,
 }
 
 /// The notification service.
@@ -26,11 +38,11 @@ impl Notifications {
         Self { downstream: GrpcDownstream::new(downstream) }
     }
 
-    /// How many notifications the signed-in user has not read.
+    /// What the signed-in user has not read.
     ///
     /// # Errors
     /// Any [`DownstreamError`].
-    pub async fn unread_count(&self, ctx: &RequestContext) -> Result<Fetched<u32>, DownstreamError> {
+    pub async fn unread(&self, ctx: &RequestContext) -> Result<Fetched<Unread>, DownstreamError> {
         const METHOD: &str = "trifront.notifications.v1.NotificationService/GetUnreadCount";
         let answer = self
             .downstream
@@ -39,7 +51,7 @@ impl Notifications {
                 async move { client.get_unread_count(request).await }
             })
             .await?;
-        Ok(answer.map(|answer| answer.unread_count))
+        Ok(answer.map(|answer| Unread { count: answer.unread_count, last_event_id: answer.latest_cursor }))
     }
 
     /// Marks one notification of the signed-in user as read, and says how many are left unread. To do it again changes

@@ -37,6 +37,11 @@ pub struct DashboardView {
     /// How many notifications the user has not read; absent when it could not be had.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unread_notifications: Option<u32>,
+    /// Where the stream of notifications goes on from, for its `lastEventId`: what changes the number above afterwards comes
+    /// there. Absent with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "17")]
+    pub last_event_id: Option<String>,
 }
 
 /// A user as the screen greets them.
@@ -98,13 +103,15 @@ pub async fn compose(ctx: &RequestContext, services: &Services) -> Result<Compos
         parts.required("user", services.users.me(ctx)),
         parts.optional("recentOrders", services.orders.latest(ctx, LATEST_ORDERS)),
         parts.optional("balance", services.accounts.balance(ctx)),
-        parts.optional("unreadNotifications", services.notifications.unread_count(ctx)),
+        parts.optional("unreadNotifications", services.notifications.unread(ctx)),
     )?;
     let page = DashboardView {
         user: user.into(),
         recent_orders: orders.map(|orders| orders.into_iter().map(Into::into).collect()),
         balance: balance.map(money),
-        unread_notifications: unread,
+        unread_notifications: unread.map(|unread| unread.count),
+        // A number of 64 bits does not survive in script.
+        last_event_id: unread.map(|unread| unread.last_event_id.to_string()),
     };
     Ok(Composed { page, receipt: parts.into_receipt() })
 }

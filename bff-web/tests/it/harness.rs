@@ -1,7 +1,9 @@
 //! What the tests stand on: a sandbox, the service in front of it, and a browser.
 
 pub mod browser;
+pub mod notification_service;
 pub mod replicas;
+pub mod tab;
 
 use std::time::Duration;
 
@@ -15,6 +17,7 @@ use shared_lib::{
 };
 
 pub use browser::Browser;
+pub use tab::Tab;
 
 /// Where browsers find the service, as its settings say; the test's browser goes to the real port instead.
 pub const ORIGIN: &str = "http://localhost:8080";
@@ -51,6 +54,12 @@ impl World {
     pub async fn start_at(variables: &[Variable<'_>], clock: Clock) -> Self {
         let sandbox = Sandbox::builder().start().await.expect("the sandbox starts");
         let service = TestService::start_with_clock::<BffWeb>(settings(&sandbox, variables), clock).await;
+        Self { sandbox, service }
+    }
+
+    /// In front of this sandbox, with these settings on top.
+    pub async fn in_front_of(sandbox: Sandbox, variables: &[Variable<'_>]) -> Self {
+        let service = TestService::start::<BffWeb>(settings(&sandbox, variables)).await;
         Self { sandbox, service }
     }
 

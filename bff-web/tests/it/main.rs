@@ -15,5 +15,6 @@ mod products;
 mod products_page;
 mod settings;
 mod start_page;
+mod streams;
 mod trace;
 mod v1;

@@ -76,8 +76,8 @@ impl NotificationService for Service {
         request: Request<GetUnreadCountRequest>,
     ) -> Result<Response<GetUnreadCountResponse>, Status> {
         let owner = self.owner(request.metadata()).await?;
-        let unread_count = self.notifications.unread_count(&owner);
-        Ok(Response::new(GetUnreadCountResponse { unread_count }))
+        let (unread_count, latest_cursor) = self.notifications.unread_count(&owner);
+        Ok(Response::new(GetUnreadCountResponse { unread_count, latest_cursor }))
     }
 
     async fn mark_read(&self, request: Request<MarkReadRequest>) -> Result<Response<MarkReadResponse>, Status> {

@@ -86,9 +86,9 @@ impl Notifications {
         })
     }
 
-    /// How many have not been read.
-    pub(super) fn unread_count(&self, subject: &str) -> u32 {
-        self.with_inbox(subject, |inbox| inbox.unread_count())
+    /// How many have not been read, and the cursor of the latest event.
+    pub(super) fn unread_count(&self, subject: &str) -> (u32, u64) {
+        self.with_inbox(subject, |inbox| (inbox.unread_count(), inbox.latest_cursor()))
     }
 
     /// Marks one as read and tells how many are left. None when there is no such notification.

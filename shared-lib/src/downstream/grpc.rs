@@ -15,8 +15,8 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-pub use self::{stream::GrpcStream, stream_connections::StreamConnectionSettings};
 use self::stream_connections::StreamConnections;
+pub use self::{stream::GrpcStream, stream_connections::StreamConnectionSettings};
 use super::{
     error::{DownstreamError, Failure},
     fetched::{Fetched, Freshness},

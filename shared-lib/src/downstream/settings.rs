@@ -7,8 +7,8 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{
-    balance::BalanceSettings, cache::CacheSettings, failures::FailureSettings, grpc::StreamConnectionSettings, instances::Discover,
-    retry::RetrySettings, tls::TlsSettings,
+    balance::BalanceSettings, cache::CacheSettings, failures::FailureSettings, grpc::StreamConnectionSettings,
+    instances::Discover, retry::RetrySettings, tls::TlsSettings,
 };
 use crate::{
     circuit_breaker::CircuitBreakerSettings,

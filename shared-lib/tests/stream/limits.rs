@@ -16,9 +16,7 @@ use shared_lib::{
     stream::{EndReason, EventStream, Hub, Refusal, Resume, StreamSettings, no_stream},
 };
 
-use crate::{
-    service::{Service, settle, tight_settings},
-};
+use crate::service::{Service, settle, tight_settings};
 
 /// Reads a stream to its end.
 async fn read_whole(stream: &mut EventStream) -> Parser {

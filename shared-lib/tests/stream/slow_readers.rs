@@ -1,12 +1,10 @@
 //! A reader that does not read costs nobody anything.
 
 use futures_util::StreamExt;
-use shared_lib::testing::EventParser as Parser;
 use shared_lib::stream::{Hub, StreamSettings};
+use shared_lib::testing::EventParser as Parser;
 
-use crate::{
-    service::{Service, Tab},
-};
+use crate::service::{Service, Tab};
 
 /// Resident memory of this process, in KiB.
 fn resident_kib() -> u64 {

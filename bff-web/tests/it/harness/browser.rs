@@ -1,11 +1,12 @@
 //! A browser, as far as signing in depends on one: cookies with their SameSite rules, redirects, forms, a page that goes
 //! on by itself, and script that fetches as Angular does.
 
+use actix_http::{Payload, encoding::Decoder};
 use actix_web::http::{
     Method,
     header::{ACCEPT, CONTENT_TYPE, COOKIE, HeaderName, HeaderValue, LOCATION, ORIGIN, SET_COOKIE},
 };
-use awc::Client;
+use awc::{Client, ClientResponse};
 use shared_lib::testing::{Received, receive};
 use url::Url;
 
@@ -158,6 +159,20 @@ impl Browser {
         all.extend(headers.iter().map(|(name, value)| (name.clone(), (*value).to_owned())));
         let url = self.at(path);
         self.send(method, &url, &all, body.to_string(), true, true).await
+    }
+
+    /// Opens a stream with the cookies of the service, whose body is read by the caller. `None` when nobody answers.
+    pub async fn open(&self, path: &str, headers: &[(HeaderName, String)]) -> Option<ClientResponse<Decoder<Payload>>> {
+        let url = self.at(path);
+        let mut request = self.client.get(url.as_str().replacen(&self.origin, &self.service, 1));
+        for (name, value) in headers {
+            request.headers_mut().append(name.clone(), HeaderValue::from_str(value).expect("a header value"));
+        }
+        let cookies = self.cookies_for(&url, true, true);
+        if !cookies.is_empty() {
+            request.headers_mut().append(COOKIE, HeaderValue::from_str(&cookies).expect("a header value"));
+        }
+        request.send().await.ok()
     }
 
     /// `GET` by script.

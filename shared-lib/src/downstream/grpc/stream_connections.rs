@@ -101,7 +101,9 @@ impl StreamConnections {
     #[cfg(test)]
     fn loads(&self, instance: &str) -> Vec<u32> {
         let all = self.0.borrow();
-        all.get(instance).map(|here| here.iter().map(|connection| connection.streams.get()).collect()).unwrap_or_default()
+        all.get(instance)
+            .map(|here| here.iter().map(|connection| connection.streams.get()).collect())
+            .unwrap_or_default()
     }
 }
 
