@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 
 PHASE := deploy/dev/phase
 
-.PHONY: help setup run smoke test check bench openapi snapshots up down release
+.PHONY: help setup run smoke test check e2e bench openapi snapshots up down release
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,7 @@ test: ## Check everything that must hold, on a fresh machine too
 	@$(PHASE) "tests" cargo test --workspace --locked
 	@$(PHASE) "binaries" cargo build --workspace --bins --locked
 	@$(PHASE) "mobile client" deploy/dev/npm-test clients/mobile
+	@$(PHASE) "real browser" deploy/dev/npm-test clients/web/e2e
 	@$(PHASE) "whole system" deploy/dev/smoke
 
 check: ## Lint without running a test: format, clippy, scripts, words, requirement map, dependencies
@@ -44,6 +45,10 @@ check: ## Lint without running a test: format, clippy, scripts, words, requireme
 	@if ! command -v cargo-deny >/dev/null; then $(PHASE) "install cargo-deny" cargo install --locked cargo-deny; fi
 	@$(PHASE) "dependencies" cargo deny --locked check bans licenses sources
 	@$(PHASE) "clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
+
+e2e: ## Sign in and out with a real Chromium, over TLS and two sites, against the built binaries
+	@cargo build -p bff-web -p sandbox --bins --locked
+	@deploy/dev/npm-test clients/web/e2e
 
 bench: ## Measure an overload with and without the limit on concurrent requests; prints docs/RESILIENCE.md's table
 	@cargo bench -p shared-lib --bench overload --locked

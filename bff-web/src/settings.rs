@@ -97,6 +97,11 @@ impl Settings for WebSettings {
         if self.environment.is_production() {
             self.server.audit_production("server", findings);
             self.oidc.audit_production("oidc", findings);
+            if let Some(provider) = self.downstreams.get(PROVIDER) {
+                let is_https = provider.urls.iter().all(|url| url.starts_with("https://"));
+                let message = "must be https in production: this service's credentials and the users' tokens go there";
+                findings.require(is_https, format!("downstreams.{PROVIDER}.urls"), message);
+            }
         }
     }
 }

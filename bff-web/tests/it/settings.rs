@@ -20,9 +20,18 @@ fn the_built_in_settings_are_valid_for_development() {
 /// Shows: W4
 #[test]
 fn production_refuses_what_is_only_safe_on_a_developers_machine() {
-    let faults = faults(&[("BFF_WEB__ENVIRONMENT", "production")]);
-    for key in ["server.public_origin", "management.operator_token", "oidc.issuer", "oidc.client_secret", "session.key"]
-    {
+    let faults = faults(&[
+        ("BFF_WEB__ENVIRONMENT", "production"),
+        ("BFF_WEB__DOWNSTREAMS__PROVIDER__URLS", "http://id.internal:9000"),
+    ]);
+    for key in [
+        "server.public_origin",
+        "management.operator_token",
+        "oidc.issuer",
+        "oidc.client_secret",
+        "session.key",
+        "downstreams.provider.urls",
+    ] {
         assert!(faults.contains(&format!("  {key}: ")), "{key} is not in:\n{faults}");
     }
 }

@@ -207,6 +207,12 @@ impl Downstream {
         &self.shared.name
     }
 
+    /// The first of its configured addresses.
+    #[must_use]
+    pub(crate) fn base(&self) -> &Url {
+        self.shared.instances.canonical()
+    }
+
     /// Forgets what was cached for this subject: something of theirs has changed.
     pub fn forget_subject(&self, subject: &str) {
         self.shared.cache.forget_subject(subject);

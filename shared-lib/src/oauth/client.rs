@@ -109,7 +109,9 @@ impl ProviderClient {
     async fn fetch_metadata(&self, context: &RequestContext) -> Result<Arc<Metadata>, OAuthError> {
         let parts = self.shared.parts();
         let [openid, oauth] = metadata::addresses(&parts.issuer);
-        let ask = async |address| self.downstream.call_url(context, Method::GET, address).json::<Metadata>().await;
+        let ask = async |address| {
+            self.downstream.call_url(context, Method::GET, self.reached_at(address)).json::<Metadata>().await
+        };
         let answer = match ask(openid).await {
             Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => ask(oauth).await,
             answer => answer,
@@ -119,6 +121,20 @@ impl ProviderClient {
         let metadata = Arc::new(metadata);
         parts.keep_metadata(Arc::clone(&metadata));
         Ok(metadata)
+    }
+
+    /// Where to ask for what the provider names by its public address: where the downstream says that it is reached, which
+    /// may be within the house. What stands at another origin than the issuer is asked there.
+    fn reached_at(&self, mut named: Url) -> Url {
+        let (issuer, reached) = (&self.shared.parts().issuer, self.downstream.base());
+        if named.origin() != issuer.origin() || reached.origin() == issuer.origin() {
+            return named;
+        }
+        let moved = named.set_scheme(reached.scheme()).is_ok()
+            && named.set_host(reached.host_str()).is_ok()
+            && named.set_port(reached.port()).is_ok();
+        debug_assert!(moved, "both are http or https addresses with a host");
+        named
     }
 
     /// A form for one of the provider's endpoints, with our credentials. It is sent once.
@@ -139,7 +155,7 @@ impl ProviderClient {
             .map(|(name, value)| (*name, value.as_str()))
             .chain(credentials.fields.iter().map(|(name, value)| (*name, value.as_str())))
             .collect();
-        let call = self.downstream.call_url(context, Method::POST, endpoint).body_form(&form);
+        let call = self.downstream.call_url(context, Method::POST, self.reached_at(endpoint)).body_form(&form);
         Ok(match &credentials.header {
             Some(value) => call.header(AUTHORIZATION, value),
             None => call,
@@ -157,7 +173,7 @@ impl JwksSource for ProviderClient {
             let metadata = self.metadata(context).await.map_err(JwksError::new)?;
             let address =
                 metadata.jwks_uri.clone().ok_or_else(|| JwksError::new(MetadataError::Missing("jwks_uri")))?;
-            fetch_jwks(&self.downstream, context, address).await.map_err(JwksError::new)
+            fetch_jwks(&self.downstream, context, self.reached_at(address)).await.map_err(JwksError::new)
         }
         .boxed_local()
     }

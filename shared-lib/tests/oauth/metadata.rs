@@ -6,8 +6,10 @@ use futures_util::future::join_all;
 use sandbox::{Sandbox, chaos::Rule};
 use shared_lib::{
     clock::Clock,
+    jwt::Algorithm,
     oauth::{ClientAuth, Delivery, MetadataError, OAuthError, ProviderClient, ProviderSettings, ProviderShared},
 };
+use url::Url;
 
 use super::harness::{address, calls, client, downstream, faults, provider, registry, request, shared};
 
@@ -23,6 +25,21 @@ async fn another_issuer_than_the_one_asked_for_is_not_believed() {
     assert!(matches!(error, OAuthError::Metadata(MetadataError::Issuer)), "{error}");
     let slash = ProviderSettings::new(&format!("{}/", sandbox.issuer()), "bff-web", ClientAuth::None);
     assert!(ProviderShared::new(slash, Clock::system()).is_ok(), "only the document can tell that the slash is wrong");
+}
+
+/// Shows: W2
+#[actix_web::test]
+async fn a_provider_that_is_reached_at_another_address_than_its_name_is_asked_there() {
+    let issuer = "https://id.shop.test";
+    let sandbox = Sandbox::builder().only(["provider"]).issuer(issuer).start().await.expect("a provider");
+    let client = client(&sandbox, "bff-web", Clock::system());
+    let metadata = client.metadata(&request()).await.expect("metadata from where the provider is reached");
+    assert_eq!(metadata.authorization_endpoint.as_ref().map(Url::as_str), Some("https://id.shop.test/authorize"));
+    client.client_credentials(&request(), None, &[]).await.expect("a token from there");
+    assert_eq!(calls(&sandbox, "/token"), 1);
+    let id_token =
+        sandbox.provider().id_token_builder("alice", "bff-web", "s1").expect("alice").build().expect("signed");
+    client.keys().verify(&request(), &id_token, &Algorithm::ALL).await.expect("keys from there");
 }
 
 /// Shows: W2
