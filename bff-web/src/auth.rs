@@ -21,6 +21,7 @@ mod refresh;
 pub mod renew;
 pub mod return_to;
 mod seal;
+pub mod service_tokens;
 pub mod session_ends;
 mod session_key;
 pub mod session_store;
@@ -104,6 +105,11 @@ impl Auth {
         let csrf = Csrf::new(&keys.derive("csrf")?, origin, is_secure);
         let logout_tickets = Seal::new(&keys.derive("logout")?, LOGOUT_TICKET_LIFETIME);
         let sessions = Sessions::new(records, TokenSeals::new(keys), idle, clock.clone());
+        let provider = ProviderShared::new(provider_settings(&settings)?, clock.clone())?;
+        if !settings.oidc.audiences.is_empty() {
+            let provider = provider.clone();
+            sessions.ends().on_every_end(move |id| provider.forget_session(*id.as_bytes()));
+        }
         let mut tasks = JoinSet::new();
         tasks.spawn(sessions.clone().watch_time());
         if let Some(connection) = redis {
@@ -116,7 +122,7 @@ impl Auth {
             logout_tickets,
             sessions,
             refreshes: Refreshes::default(),
-            provider: ProviderShared::new(provider_settings(&settings)?, clock.clone())?,
+            provider,
             settings,
             clock,
             _tasks: tasks,
@@ -133,6 +139,12 @@ impl Auth {
     #[must_use]
     pub fn sessions(&self) -> &Sessions {
         &self.sessions
+    }
+
+    /// How many tokens are kept at the moment that users' tokens were exchanged for.
+    #[must_use]
+    pub fn exchanged_tokens(&self) -> u64 {
+        self.provider.exchanged_tokens()
     }
 
     /// The middleware that loads the session of a request.

@@ -11,6 +11,7 @@ mod links;
 pub mod live;
 pub mod money;
 pub mod product_list;
+pub mod proxy;
 mod representation;
 pub mod services;
 pub mod settings;
@@ -24,8 +25,8 @@ use actix_web::{
     web::{self, ServiceConfig},
 };
 use shared_lib::{
-    downstream::Registry,
-    server::{RouteTable, describe},
+    downstream::{Registry, Tokens},
+    server::{InfoSource, RouteTable, describe},
     service::{Bff, NoCommand, ServiceSettings, Start},
     versioning::{Lifecycle, Versioned},
 };
@@ -36,7 +37,7 @@ use utoipa::openapi::{
 
 use crate::{
     answer::Answers,
-    auth::{Auth, WorkerAuth, guard, operators},
+    auth::{Auth, WorkerAuth, guard, operators, service_tokens::ServiceTokens},
     live::Live,
     representation::Representation,
     services::Services,
@@ -73,6 +74,10 @@ impl Bff for BffWeb {
         views::routes()
     }
 
+    fn routes_of(settings: &WebSettings) -> RouteTable {
+        proxy::add_routes(views::routes(), &settings.proxy).default_token(guard::token_owner)
+    }
+
     fn openapi() -> OpenApi {
         let mut info = Info::new("Trifront for the web", Self::VERSION);
         info.description = Some("The screens of the single-page application, each in one call.".to_owned());
@@ -100,14 +105,19 @@ impl Bff for BffWeb {
 
     fn configure(state: &WebState, config: &mut ServiceConfig) {
         let downstreams = state.registry.for_worker();
-        let (services, provider) = match (Services::new(&downstreams), downstreams.get(PROVIDER)) {
-            (Ok(services), Ok(provider)) => (services, provider),
-            (Err(error), _) => return tracing::error!(%error, "a worker has no services"),
-            (_, Err(error)) => return tracing::error!(%error, "a worker has no provider"),
+        let provider = match downstreams.get(PROVIDER) {
+            Ok(provider) => provider,
+            Err(error) => return tracing::error!(%error, "a worker has no provider"),
+        };
+        let auth = web::Data::new(WorkerAuth::new(Arc::clone(&state.auth), provider));
+        let tokens: Rc<dyn Tokens> = Rc::new(ServiceTokens::new(auth.clone()));
+        let downstreams = downstreams.with_tokens(&tokens);
+        let services = match Services::new(&downstreams) {
+            Ok(services) => services,
+            Err(error) => return tracing::error!(%error, "a worker has no services"),
         };
         let cookie_keys = state.auth.cookie_keys();
-        let auth = web::Data::new(WorkerAuth::new(Arc::clone(&state.auth), provider));
-        let routes = views::routes()
+        let routes = Self::routes_of(&state.settings)
             .into_scope(Rc::new(guard::WebGuard::new(auth.clone())), state.settings.server().request_timeout())
             .wrap(Representation)
             .wrap(state.auth.session_middleware())
@@ -115,6 +125,7 @@ impl Bff for BffWeb {
             .wrap(Versioned::new(V1, state.v1.clone()));
         config
             .app_data(web::Data::new(services))
+            .app_data(web::Data::new(downstreams))
             .app_data(state.answers.clone())
             .app_data(state.live.clone())
             .app_data(web::JsonConfig::default().limit(state.settings.server().max_body_bytes))
@@ -125,6 +136,11 @@ impl Bff for BffWeb {
 
     fn drain(state: &WebState) {
         state.live.drain();
+    }
+
+    fn info(state: &WebState) -> Vec<InfoSource> {
+        let auth = Arc::clone(&state.auth);
+        vec![Arc::new(move || ("exchangedTokens", auth.exchanged_tokens().into()))]
     }
 
     fn admin(state: &WebState, config: &mut ServiceConfig) {

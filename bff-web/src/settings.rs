@@ -2,6 +2,7 @@
 
 mod http_cache;
 mod oidc;
+mod proxy;
 mod redis;
 mod session;
 
@@ -17,6 +18,7 @@ use url::Url;
 
 pub use http_cache::HttpCacheSettings;
 pub use oidc::{ClientAssertionAudience, ClientAuthentication, OidcSettings};
+pub use proxy::{ProxiedSettings, ProxyAccess, ProxySettings};
 pub use redis::RedisSettings;
 pub use session::{SameSiteSetting, SessionSettings, SessionStoreKind};
 
@@ -49,6 +51,9 @@ pub struct WebSettings {
     pub telemetry: TelemetrySettings,
     /// The services behind.
     pub downstreams: DownstreamsSettings,
+    /// Addresses that lead to one of them as it is.
+    #[serde(default)]
+    pub proxy: ProxySettings,
 }
 
 impl WebSettings {
@@ -86,6 +91,10 @@ impl Settings for WebSettings {
         self.management.audit("management", findings);
         self.telemetry.audit("telemetry", findings);
         self.oidc.audit("oidc", findings);
+        self.oidc.audit_audiences("oidc", &self.downstreams, findings);
+        if !self.proxy.is_empty() {
+            proxy::audit(&self.proxy, crate::views::routes().routes(), &self.downstreams, findings);
+        }
         self.session.audit("session", findings);
         self.http_cache.audit("http_cache", findings);
         self.streams.audit("streams", findings);

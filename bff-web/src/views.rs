@@ -12,7 +12,7 @@ pub mod v1;
 
 use shared_lib::server::{Policy, RouteTable, caller, public};
 
-use crate::auth::{backchannel, callback, login, logout, own_sessions, renew, session_view};
+use crate::auth::{backchannel, callback, guard, login, logout, own_sessions, renew, session_view};
 
 /// A stream that a browser opens again and again by itself. Too many of them are refused in a way that it understands, so
 /// they are not refused before that.
@@ -49,5 +49,5 @@ pub fn routes() -> RouteTable {
         .route(v1::get_dashboard_v1, caller())
         .route(v1::get_products_page_v1, public())
         .route(v1::list_products_v1, public());
-    RouteTable::new().nest("/api/auth", auth).nest("/api/v2", v2).nest("/api/v1", v1)
+    RouteTable::new().nest("/api/auth", auth).nest("/api/v2", v2).nest("/api/v1", v1).default_token(guard::token_owner)
 }

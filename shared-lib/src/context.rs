@@ -9,6 +9,7 @@ use std::{
 };
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload};
+use jiff::Timestamp;
 
 use crate::{
     downstream::budget::RequestBudget,
@@ -36,15 +37,38 @@ impl Caller {
     }
 }
 
+/// Whose token the calls of a request carry, once its route's policy and its caller are known.
+#[derive(Debug, Clone)]
+pub enum Credentials {
+    /// Nobody's.
+    None,
+    /// The user's.
+    User(UserToken),
+    /// This BFF's own.
+    Client,
+}
+
+/// The access token of a signed-in user.
+#[derive(Debug, Clone)]
+pub struct UserToken {
+    /// The token.
+    pub token: Secret,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// Names the session that it belongs to. What is made of the token falls with that.
+    pub session: [u8; 32],
+}
+
 /// The context of one inbound request. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct RequestContext(Arc<Parts>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Parts {
     budget: RequestBudget,
     request_id: RequestId,
     caller: Option<Caller>,
+    credentials: Option<Credentials>,
     locale: Option<String>,
     trace: opentelemetry::Context,
 }
@@ -59,7 +83,14 @@ impl RequestContext {
         locale: Option<String>,
         trace: opentelemetry::Context,
     ) -> Self {
-        Self(Arc::new(Parts { budget, request_id, caller, locale, trace }))
+        Self(Arc::new(Parts { budget, request_id, caller, credentials: None, locale, trace }))
+    }
+
+    /// The same, with calls that carry this token.
+    #[must_use]
+    pub fn with_credentials(mut self, credentials: Credentials) -> Self {
+        Arc::make_mut(&mut self.0).credentials = Some(credentials);
+        self
     }
 
     /// The context of work that no request asked for, such as a refresh of signing keys.
@@ -108,6 +139,12 @@ impl RequestContext {
     #[must_use]
     pub fn caller(&self) -> Option<&Caller> {
         self.0.caller.as_ref()
+    }
+
+    /// Whose token calls carry, where the route's policy has decided it.
+    #[must_use]
+    pub fn credentials(&self) -> Option<&Credentials> {
+        self.0.credentials.as_ref()
     }
 
     /// The caller of a route that only authenticated callers reach.

@@ -32,6 +32,6 @@ pub use headers::ResponseHeaders;
 pub use listener::{BindError, Part, bind, give_up_on_silent_peers};
 pub use management::{InfoSource, Management, serve_management};
 pub use openapi::describe;
-pub use policy::{Access, CsrfCheck, Policy, caller, public, scopes};
+pub use policy::{Access, CsrfCheck, Policy, TokenOwner, caller, public, scopes};
 pub use readiness::Readiness;
 pub use routes::{Route, RouteTable};

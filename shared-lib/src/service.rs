@@ -62,8 +62,13 @@ pub trait Bff: 'static {
     /// Its commands beyond those of every BFF.
     type Command: Subcommand;
 
-    /// Every route with its policy.
+    /// Every route of the program with its policy.
     fn routes() -> RouteTable;
+
+    /// The same with what the configuration adds.
+    fn routes_of(_settings: &Self::Settings) -> RouteTable {
+        Self::routes()
+    }
 
     /// The contract.
     fn openapi() -> OpenApi;

@@ -55,7 +55,12 @@ impl KeyGuard {
         let charged = self.limits.charge(&key, route)?;
         let caller = Caller { subject: key.owner(), scopes: key.scopes.clone(), token: None };
         request.extensions_mut().insert(AdmittedKey::new(key));
-        Ok(Admission { caller: Some(caller), headers: charged.decision.headers(), hold: Some(Box::new(charged.place)) })
+        Ok(Admission {
+            caller: Some(caller),
+            headers: charged.decision.headers(),
+            hold: Some(Box::new(charged.place)),
+            ..Admission::default()
+        })
     }
 }
 

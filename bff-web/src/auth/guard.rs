@@ -12,9 +12,9 @@ use actix_web::{
 };
 use futures_util::future::LocalBoxFuture;
 use shared_lib::{
-    context::Caller,
+    context::{Caller, Credentials},
     problem::{Problem, ProblemKind, kinds},
-    server::{Access, Admission, CsrfCheck, Guard, Route},
+    server::{Access, Admission, CsrfCheck, Guard, Route, TokenOwner},
     stream::Resume,
 };
 use url::form_urlencoded;
@@ -61,35 +61,68 @@ impl WebGuard {
         let checks_csrf = route.policy.csrf == CsrfCheck::ByMethod && !route.method.is_safe();
         let session = match self.auth.sessions.current(&request.get_session()) {
             Ok(Some(session)) => session,
-            Ok(None) if is_public => return Ok(Admission::default()),
+            Ok(None) if is_public => return Ok(without_user(route)),
             Ok(None) => return Err(Problem::new(&kinds::UNAUTHENTICATED)),
             // What needs no session goes on while the store is away.
-            Err(_) if is_public && !checks_csrf => return Ok(Admission::default()),
+            Err(_) if is_public && !checks_csrf => return Ok(without_user(route)),
             Err(error) => return Err(error.into()),
         };
         if checks_csrf {
             self.auth.csrf.check(request.headers(), &session.identity.handle)?;
         }
-        if is_public {
-            return Ok(Admission::default());
+        let owner = token_owner(route);
+        if is_public && owner != TokenOwner::UserOrClient {
+            return Ok(without_user(route));
         }
         if let Access::Scopes(needed) = route.policy.access
             && !needed.iter().all(|scope| session.tokens.has_scope(scope))
         {
             return Err(Problem::new(&kinds::FORBIDDEN).detail("The user has not been granted what this needs."));
         }
-        let mut caller = Caller {
-            subject: session.identity.subject.clone(),
-            scopes: session.tokens.scopes().collect(),
-            token: None,
+        let credentials = match owner {
+            // What is passive may outlive any token, and asks for one when it needs it.
+            _ if route.policy.passive.is_some() => Credentials::None,
+            TokenOwner::None => Credentials::None,
+            TokenOwner::Client => Credentials::Client,
+            TokenOwner::User | TokenOwner::UserOrClient => match self.auth.user_token(&session).await {
+                Ok(token) => Credentials::User(token),
+                // Whose session ends here is as anyone else on a route for anyone.
+                Err(problem) if is_public && *problem.kind() == kinds::UNAUTHENTICATED => {
+                    return Ok(without_user(route));
+                }
+                Err(problem) => return Err(problem),
+            },
         };
-        // What is passive may outlive any token, and asks for one when it needs it.
         if !route.path.starts_with(ABOUT_SESSIONS) && route.policy.passive.is_none() {
-            caller.token = Some(self.auth.access_token(&session).await?);
             self.auth.sessions.prolong(&session).await?;
         }
-        Ok(Admission { caller: Some(caller), ..Admission::default() })
+        let token = match &credentials {
+            Credentials::User(user) => Some(user.token.clone()),
+            Credentials::None | Credentials::Client => None,
+        };
+        let scopes = session.tokens.scopes().collect();
+        let caller = Caller { subject: session.identity.subject, scopes, token };
+        Ok(Admission { caller: Some(caller), credentials: Some(credentials), ..Admission::default() })
     }
+}
+
+/// Whose token a route's calls carry when its policy does not say: that of whoever has to be signed in for it.
+#[must_use]
+pub fn token_owner(route: &Route) -> TokenOwner {
+    let is_about_sessions = route.path.starts_with(ABOUT_SESSIONS);
+    route.policy.token.unwrap_or(match route.policy.access {
+        Access::Caller | Access::Scopes(_) if !is_about_sessions => TokenOwner::User,
+        _ => TokenOwner::None,
+    })
+}
+
+/// Lets a request in of which it does not matter who makes it.
+fn without_user(route: &Route) -> Admission {
+    let credentials = match token_owner(route) {
+        TokenOwner::Client | TokenOwner::UserOrClient => Credentials::Client,
+        TokenOwner::None | TokenOwner::User => Credentials::None,
+    };
+    Admission { credentials: Some(credentials), ..Admission::default() }
 }
 
 impl Guard for WebGuard {

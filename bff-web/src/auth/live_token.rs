@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use shared_lib::{problem::Problem, settings::Secret};
+use shared_lib::{context::UserToken, problem::Problem};
 
 use super::{WorkerAuth, refresh::session_ended, session_store::SessionSecret};
 
@@ -14,7 +14,7 @@ use super::{WorkerAuth, refresh::session_ended, session_store::SessionSecret};
 #[derive(Debug, Clone)]
 pub struct LiveToken {
     /// The token.
-    pub token: Secret,
+    pub user: UserToken,
     /// From now on.
     pub lasts: Duration,
 }
@@ -28,6 +28,6 @@ impl WorkerAuth {
     pub async fn live_token(&self, secret: &SessionSecret) -> Result<LiveToken, Problem> {
         let Some(tokens) = self.sessions.tokens(secret).await? else { return Err(session_ended(None)) };
         let tokens = self.good_tokens(secret, &tokens).await?;
-        Ok(LiveToken { token: tokens.access_token(), lasts: tokens.lasts(self.clock.wall()) })
+        Ok(LiveToken { user: tokens.user_token(secret), lasts: tokens.lasts(self.clock.wall()) })
     }
 }

@@ -19,9 +19,9 @@ use std::{
 };
 
 use shared_lib::{
+    context::UserToken,
     oauth::{Delivery, OAuthError, TokenResponse},
     problem::{Problem, kinds},
-    settings::Secret,
 };
 use tokio::{
     sync::{Mutex as AsyncMutex, OwnedMutexGuard},
@@ -67,14 +67,14 @@ impl WorkerAuth {
     ///
     /// # Errors
     /// `unauthenticated` when the session has ended; the provider's failure when it is needed and away.
-    pub(super) async fn access_token(&self, session: &CurrentSession) -> Result<Secret, Problem> {
-        Ok(self.good_tokens(&session.secret, &session.tokens).await?.access_token())
+    pub(super) async fn user_token(&self, session: &CurrentSession) -> Result<UserToken, Problem> {
+        Ok(self.good_tokens(&session.secret, &session.tokens).await?.user_token(&session.secret))
     }
 
     /// These tokens of a session, or fresh ones where they are due.
     ///
     /// # Errors
-    /// As [`access_token`](Self::access_token).
+    /// As [`user_token`](Self::user_token).
     pub(super) async fn good_tokens(&self, secret: &SessionSecret, tokens: &Tokens) -> Result<Tokens, Problem> {
         let now = self.clock.wall();
         if !tokens.is_due(now) {
@@ -94,7 +94,7 @@ impl WorkerAuth {
     /// Fresh tokens now, though those at hand are not due.
     ///
     /// # Errors
-    /// As [`access_token`](Self::access_token).
+    /// As [`user_token`](Self::user_token).
     pub(super) async fn renew_tokens(&self, session: &CurrentSession) -> Result<(), Problem> {
         let lock = self.refreshes.lock_of(session.id);
         let wanted = Wanted { secret: session.secret.clone(), instead_of: Some(session.tokens.clone()) };

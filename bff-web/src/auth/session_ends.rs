@@ -7,7 +7,7 @@
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use jiff::Timestamp;
@@ -84,7 +84,13 @@ impl fmt::Display for EndReason {
 
 /// Where the ends of sessions become known in this process. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct SessionEnds(Arc<Mutex<HashMap<SessionId, Watched>>>);
+pub struct SessionEnds {
+    watched: Arc<Mutex<HashMap<SessionId, Watched>>>,
+    listener: Arc<OnceLock<Listener>>,
+}
+
+/// Is told of every end.
+type Listener = Box<dyn Fn(&SessionId) + Send + Sync>;
 
 struct Watched {
     sender: watch::Sender<Option<EndReason>>,
@@ -104,8 +110,16 @@ impl SessionEnds {
         SessionEnd { id, receiver: Some(entry.sender.subscribe()), ends: self.clone() }
     }
 
+    /// Has this told of every end that becomes known, whether anybody waits for it or not. There is one such listener.
+    pub(super) fn on_every_end(&self, listener: impl Fn(&SessionId) + Send + Sync + 'static) {
+        let _ = self.listener.set(Box::new(listener));
+    }
+
     /// Says that a session has ended.
     pub fn tell(&self, id: &SessionId, reason: EndReason) {
+        if let Some(listener) = self.listener.get() {
+            listener(id);
+        }
         if let Some(watched) = self.lock().remove(id) {
             watched.sender.send_replace(Some(reason));
         }
@@ -132,7 +146,7 @@ impl SessionEnds {
 
     /// No panic happens while it is held, so a poisoned lock holds nothing broken.
     fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, Watched>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

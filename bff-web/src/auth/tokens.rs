@@ -4,7 +4,9 @@ use std::{fmt, time::Duration};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use shared_lib::{oauth::TokenResponse, settings::Secret};
+use shared_lib::{context::UserToken, oauth::TokenResponse, settings::Secret};
+
+use super::session_store::SessionSecret;
 
 /// How long an access token is taken to live when the provider does not say (RFC 6749 section 5.1 recommends that it does).
 const UNSAID_LIFETIME: Duration = Duration::from_secs(60);
@@ -64,6 +66,11 @@ impl Tokens {
     /// The access token.
     pub(super) fn access_token(&self) -> Secret {
         Secret::from(self.access.as_str())
+    }
+
+    /// The access token as that of a session.
+    pub(super) fn user_token(&self, secret: &SessionSecret) -> UserToken {
+        UserToken { token: self.access_token(), expires_at: self.expires_at, session: *secret.id().as_bytes() }
     }
 
     /// Whether it is time to renew them.

@@ -1,14 +1,17 @@
 //! `[oidc]`: the OpenID provider that people sign in at, and this service as its client.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::Deserialize;
 use shared_lib::{
+    downstream::DownstreamsSettings,
     jwt::Algorithm,
     oauth::{AssertionAudience, AssertionKey, ClientAuth},
     settings::{Findings, Secret, StringList, key},
 };
 use url::Url;
+
+use super::PROVIDER;
 
 /// The OpenID provider.
 #[derive(Debug, Clone, Deserialize)]
@@ -36,6 +39,11 @@ pub struct OidcSettings {
     pub audience: Option<String>,
     /// How long before its expiry an access token is renewed.
     pub refresh_lead_ms: u64,
+    /// The scopes of this service's own tokens.
+    pub client_scopes: StringList,
+    /// The audiences of services that take only tokens of their own, by the downstream's name.
+    #[serde(default)]
+    pub audiences: BTreeMap<String, String>,
 }
 
 /// How a confidential client authenticates (OpenID Connect Core section 9).
@@ -82,6 +90,16 @@ impl OidcSettings {
                 }))
             }
         })
+    }
+
+    /// Checks that audiences are of services that there are.
+    pub(super) fn audit_audiences(&self, prefix: &str, downstreams: &DownstreamsSettings, findings: &mut Findings) {
+        for (name, audience) in &self.audiences {
+            let path = key(&key(prefix, "audiences"), name);
+            let is_service = name != PROVIDER && downstreams.contains_key(name);
+            findings.require(is_service, &path, "must be named after one of [downstreams.*], and not the provider");
+            findings.require(!audience.is_empty(), &path, "must not be empty");
+        }
     }
 
     /// Checks what types cannot. `prefix` is the section's path.

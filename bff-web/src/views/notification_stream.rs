@@ -11,7 +11,7 @@ use futures_util::{Stream, StreamExt, TryFutureExt, stream};
 use jiff::Timestamp;
 use serde::Serialize;
 use shared_lib::{
-    context::{Caller, RequestContext},
+    context::{Caller, Credentials, RequestContext},
     downstream::{DownstreamError, Failure, budget::RequestBudget},
     problem::{Problem, ProblemView, kinds},
     stream::{Cursor, EndReason, Event, EventStream, Resume, Signal, Upstream, UpstreamError},
@@ -155,9 +155,9 @@ impl Reader {
         cursor: Cursor,
     ) -> Result<impl Stream<Item = Result<Signal, UpstreamError>>, UpstreamError> {
         let token = self.auth.live_token(&self.secret).await.map_err(no_token)?;
-        let caller = Caller { token: Some(token.token), ..self.caller.clone() };
         let budget = RequestBudget::starting_now(OPENING_TIMEOUT);
-        let ctx = RequestContext::on_behalf_of(budget, caller);
+        let ctx = RequestContext::on_behalf_of(budget, self.caller.clone());
+        let ctx = ctx.with_credentials(Credentials::User(token.user));
         let (after, begins) = match cursor {
             Cursor::After(after) => (after, None),
             Cursor::Now => {

@@ -13,6 +13,7 @@ mod outages;
 mod product;
 mod products;
 mod products_page;
+mod proxy;
 mod settings;
 mod start_page;
 mod streams;

@@ -32,6 +32,7 @@ pub struct Call {
     /// Whether any instance will do; not for an address that a document named.
     pub(super) balanced: bool,
     pub(super) cached: bool,
+    pub(super) in_callers_name: bool,
     pub(super) broken: Option<Failure>,
 }
 
@@ -82,6 +83,7 @@ impl Call {
             idempotent,
             balanced: false,
             cached: false,
+            in_callers_name: false,
             broken,
         }
     }
@@ -107,12 +109,11 @@ impl Call {
         self
     }
 
-    /// Relays the caller's own access token, where there is one.
-    pub fn as_caller(self) -> Self {
-        match self.context.caller().and_then(|caller| caller.token.clone()) {
-            Some(token) => self.bearer(&token),
-            None => self,
-        }
+    /// Makes the call in the caller's name: with the caller's own access token where there is one, or by the BFF's
+    /// [rule](super::Tokens).
+    pub fn as_caller(mut self) -> Self {
+        self.in_callers_name = true;
+        self
     }
 
     /// Adds a header.
@@ -173,10 +174,10 @@ impl Call {
     /// As [`json`](Self::json).
     pub async fn json_shared<T: Readable>(mut self) -> Result<Fetched<Arc<T>>, DownstreamError> {
         let service = Arc::clone(&self.downstream.shared.name);
-        let answer = match self.broken.take() {
-            Some(failure) => Err(failure),
-            None if self.method.is_safe() => self.shared_answer().await,
-            None => self.fetch(None).await,
+        let answer = match self.ready().await {
+            Err(failure) => Err(failure),
+            Ok(()) if self.method.is_safe() => self.shared_answer().await,
+            Ok(()) => self.fetch(None).await,
         };
         answer.map_err(|failure| DownstreamError::new(&service, failure))
     }
@@ -186,10 +187,18 @@ impl Call {
     /// # Errors
     /// Everything of [`Failure`] but the faults of JSON; an answer with an error status is a [`Failure::Status`].
     pub async fn send(mut self) -> Result<Answer, DownstreamError> {
-        let answer = match self.broken.take() {
-            Some(failure) => Err(failure),
-            None => self.exchange(None, Ok).await,
+        let answer = match self.ready().await {
+            Err(failure) => Err(failure),
+            Ok(()) => self.exchange(None, Ok).await,
         };
         answer.map_err(|failure| DownstreamError::new(&self.downstream.shared.name, failure))
+    }
+
+    /// Whether it can be sent; with its token from here on.
+    pub(super) async fn ready(&mut self) -> Result<(), Failure> {
+        match self.broken.take() {
+            Some(failure) => Err(failure),
+            None => self.authorize().await,
+        }
     }
 }

@@ -5,8 +5,10 @@ use std::{error::Error, sync::Arc, time::Duration};
 use actix_web::http::StatusCode;
 use bytes::Bytes;
 
+use super::step_up::StepUp;
 use crate::{
     circuit_breaker::Outcome,
+    oauth::OAuthError,
     problem::{Problem, ProblemKind, kinds},
 };
 
@@ -43,6 +45,9 @@ pub enum Failure {
         /// The bounded body, for a service module that can translate it. Never passed on as it is.
         body: Bytes,
     },
+    /// The service wants the user to prove more, or more lately, who they are (RFC 9470).
+    #[error("the user has to prove more")]
+    StepUp(StepUp),
     /// A gRPC error status.
     #[error("gRPC status {0:?}")]
     Grpc(tonic::Code),
@@ -75,6 +80,9 @@ pub enum Failure {
     /// The request's own budget of time or attempts was used up, so nothing was sent.
     #[error("the request's budget is used up")]
     BudgetExhausted,
+    /// There is no access token for this service. Nothing was sent to it.
+    #[error("no access token for it")]
+    NoToken(#[source] Arc<OAuthError>),
     /// The call could not be put together.
     #[error("the request could not be built")]
     Request(#[source] Arc<dyn Error + Send + Sync>),
@@ -89,7 +97,9 @@ impl Failure {
             Self::Connect(_) | Self::Broken(_) | Self::TimedOut(_) => true,
             Self::Status { status, .. } => matches!(status.as_u16(), 429 | 502 | 503 | 504),
             Self::Grpc(code) => matches!(code, tonic::Code::Unavailable | tonic::Code::ResourceExhausted),
-            Self::TooLarge(_)
+            Self::StepUp(_)
+            | Self::NoToken(_)
+            | Self::TooLarge(_)
             | Self::ContentType
             | Self::Malformed { .. }
             | Self::BreakerOpen { .. }
@@ -109,8 +119,10 @@ impl Failure {
             | Self::BulkheadFull
             | Self::NoInstance
             | Self::BudgetExhausted
+            | Self::NoToken(_)
             | Self::Request(_) => true,
             Self::Broken(_)
+            | Self::StepUp(_)
             | Self::TimedOut(_)
             | Self::Status { .. }
             | Self::Grpc(_)
@@ -133,7 +145,7 @@ impl Failure {
             | Self::Malformed { .. } => Outcome::Failure,
             Self::Status { status, .. } if status.is_server_error() => Outcome::Failure,
             // A 4xx is an answer of a service that is well.
-            Self::Status { .. } => Outcome::Success,
+            Self::Status { .. } | Self::StepUp(_) => Outcome::Success,
             Self::Grpc(code) => match code {
                 tonic::Code::Unknown
                 | tonic::Code::DeadlineExceeded
@@ -146,6 +158,7 @@ impl Failure {
             | Self::BulkheadFull
             | Self::NoInstance
             | Self::BudgetExhausted
+            | Self::NoToken(_)
             | Self::Request(_) => Outcome::Ignored,
         }
     }
@@ -156,6 +169,7 @@ impl Failure {
     pub fn is_outage(&self) -> bool {
         match self {
             Self::BreakerOpen { .. } | Self::BulkheadFull | Self::NoInstance | Self::BudgetExhausted => true,
+            Self::NoToken(error) => error.is_outage(),
             Self::Request(_) => false,
             _ => self.is_transient() || self.outcome() == Outcome::Failure,
         }
@@ -180,6 +194,8 @@ impl Failure {
             Self::TimedOut(_) | Self::Grpc(tonic::Code::DeadlineExceeded) => "timeout",
             Self::Status { status, .. } if status.is_server_error() => "server-error",
             Self::Status { .. } => "refused",
+            Self::StepUp(_) => "insufficient-user-authentication",
+            Self::NoToken(_) => "no-token",
             Self::Grpc(tonic::Code::Unavailable) => "connect",
             Self::Grpc(_) => "server-error",
             Self::TooLarge(_) => "too-large",
@@ -191,8 +207,10 @@ impl Failure {
         }
     }
 
-    fn problem_kind(&self) -> &'static ProblemKind {
+    pub(crate) fn problem_kind(&self) -> &'static ProblemKind {
         match self {
+            Self::StepUp(_) => &kinds::INSUFFICIENT_USER_AUTHENTICATION,
+            Self::NoToken(error) => error.problem_kind(),
             Self::TimedOut(_) | Self::BudgetExhausted | Self::Grpc(tonic::Code::DeadlineExceeded) => {
                 &kinds::DOWNSTREAM_TIMEOUT
             }
@@ -226,9 +244,13 @@ impl DownstreamError {
         }
     }
 
-    /// The problem that the client gets when this part was needed: 502, 503 or 504, the part's name, and why.
+    /// The problem that the client gets when this part was needed: 502, 503 or 504, the part's name, and why; 401 when it
+    /// needs the user to prove more.
     #[must_use]
     pub fn into_problem(self, part: &str) -> Problem {
+        if let Failure::StepUp(step_up) = &self.failure {
+            return step_up.problem().extension("part", part).caused_by(self);
+        }
         let problem = Problem::new(self.failure.problem_kind())
             .detail(format!("The part `{part}` could not be fetched."))
             .extension("part", part)

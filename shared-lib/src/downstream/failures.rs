@@ -45,11 +45,12 @@ impl FailureSettings {
             Failure::Broken(_) | Failure::TooLarge(_) | Failure::ContentType | Failure::Malformed { .. } => {
                 self.protocol
             }
-            Failure::Status { .. } | Failure::Grpc(_) => self.server_error,
+            Failure::Status { .. } | Failure::StepUp(_) | Failure::Grpc(_) => self.server_error,
             Failure::BreakerOpen { .. }
             | Failure::BulkheadFull
             | Failure::NoInstance
             | Failure::BudgetExhausted
+            | Failure::NoToken(_)
             | Failure::Request(_) => true,
         };
         match failure.outcome() {

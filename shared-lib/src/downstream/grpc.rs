@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     context::RequestContext,
+    settings::Secret,
     telemetry::{propagation, request_id},
 };
 
@@ -99,46 +100,53 @@ impl GrpcDownstream {
         F: Future<Output = Result<Response<A>, Status>>,
     {
         let shared = &self.downstream.shared;
+        let failed = |failure| DownstreamError::new(&shared.name, failure);
+        let token = self.downstream.token(context).await.map_err(failed)?;
         let layers = Layers { shared, context, operation: method, idempotent };
-        let (message, send) = (&message, &send);
+        let (message, send, token) = (&message, &send, token.as_ref());
         let value = layers
             .run(|attempt| async move {
-                let request = self.request(context, &attempt, message.clone())?;
+                let request = request(context, &attempt, token, message.clone())?;
                 let answer = send(self.channel(&attempt.instance)?, request)
                     .await
                     .map_err(|status| from_status(&status, attempt.timeout))?;
                 Ok((answer.into_inner(), OK))
             })
             .await
-            .map_err(|failure| DownstreamError::new(&shared.name, failure))?;
+            .map_err(failed)?;
         Ok(Fetched { value, freshness: Freshness::Live, as_of: shared.clock.wall() })
     }
+}
 
-    fn request<Q>(&self, context: &RequestContext, attempt: &Attempt, message: Q) -> Result<Request<Q>, Failure> {
-        let mut request = self.request_without_end(context, &attempt.trace, message)?;
-        // tonic writes `grpc-timeout` from this, and ends the call itself.
-        request.set_timeout(attempt.timeout);
-        Ok(request)
-    }
+fn request<Q>(
+    context: &RequestContext,
+    attempt: &Attempt,
+    token: Option<&Secret>,
+    message: Q,
+) -> Result<Request<Q>, Failure> {
+    let mut request = request_without_end(context, &attempt.trace, token, message)?;
+    // tonic writes `grpc-timeout` from this, and ends the call itself.
+    request.set_timeout(attempt.timeout);
+    Ok(request)
+}
 
-    /// A request that may take as long as it likes.
-    fn request_without_end<Q>(
-        &self,
-        context: &RequestContext,
-        trace: &opentelemetry::Context,
-        message: Q,
-    ) -> Result<Request<Q>, Failure> {
-        let mut request = Request::new(message);
-        let metadata = request.metadata_mut();
-        propagation::inject_metadata(trace, metadata);
-        request_id::inject_metadata(context.request_id(), metadata);
-        if let Some(token) = context.caller().and_then(|caller| caller.token.as_ref()) {
-            let value = MetadataValue::try_from(format!("Bearer {}", token.expose()))
-                .map_err(|error| Failure::Request(Arc::new(error)))?;
-            metadata.insert("authorization", value);
-        }
-        Ok(request)
+/// A request that may take as long as it likes.
+fn request_without_end<Q>(
+    context: &RequestContext,
+    trace: &opentelemetry::Context,
+    token: Option<&Secret>,
+    message: Q,
+) -> Result<Request<Q>, Failure> {
+    let mut request = Request::new(message);
+    let metadata = request.metadata_mut();
+    propagation::inject_metadata(trace, metadata);
+    request_id::inject_metadata(context.request_id(), metadata);
+    if let Some(token) = token {
+        let value = MetadataValue::try_from(format!("Bearer {}", token.expose()))
+            .map_err(|error| Failure::Request(Arc::new(error)))?;
+        metadata.insert("authorization", value);
     }
+    Ok(request)
 }
 
 /// Channels a worker keeps open to one downstream's instances.

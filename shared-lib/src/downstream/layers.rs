@@ -6,10 +6,13 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use tokio::sync::SemaphorePermit;
+use tokio::sync::OwnedSemaphorePermit;
 
-use super::{error::Failure, registry::Shared};
-use crate::{circuit_breaker::Outcome, context::RequestContext};
+use super::{balance::Lease, error::Failure, registry::Shared};
+use crate::{
+    circuit_breaker::{Outcome, Permit},
+    context::RequestContext,
+};
 
 /// A call as the layers see it.
 pub(super) struct Layers<'a> {
@@ -52,7 +55,7 @@ impl Layers<'_> {
         }
     }
 
-    fn retry_delay(&self, attempt: u32, failure: &Failure) -> Option<Duration> {
+    pub(super) fn retry_delay(&self, attempt: u32, failure: &Failure) -> Option<Duration> {
         // What was never sent can be sent, whatever it does (RFC 9110 section 9.2.2).
         if !failure.is_transient() || !(self.idempotent || failure.was_never_sent()) {
             return None;
@@ -63,9 +66,9 @@ impl Layers<'_> {
     }
 
     /// A place in the bulkhead, given back when dropped.
-    async fn place(&self) -> Result<SemaphorePermit<'_>, Failure> {
+    pub(super) async fn place(&self) -> Result<OwnedSemaphorePermit, Failure> {
         let places = &self.shared.bulkhead;
-        if let Ok(place) = places.try_acquire() {
+        if let Ok(place) = Arc::clone(places).try_acquire_owned() {
             return Ok(place);
         }
         let wait = Duration::from_millis(self.shared.settings.max_wait_ms);
@@ -73,10 +76,33 @@ impl Layers<'_> {
             return Err(Failure::BulkheadFull);
         }
         let wait = self.context.budget().sub_deadline(wait).ok_or(Failure::BudgetExhausted)?;
-        match tokio::time::timeout(wait, places.acquire()).await {
+        match tokio::time::timeout(wait, Arc::clone(places).acquire_owned()).await {
             Ok(Ok(place)) => Ok(place),
             Ok(Err(_)) | Err(_) => Err(Failure::BulkheadFull),
         }
+    }
+
+    /// What an attempt needs beside its place: the breaker's permit, an instance, and the time that it may take.
+    pub(super) fn admit(
+        &self,
+        avoid: Option<&str>,
+        timeout: Duration,
+        number: u32,
+    ) -> Result<(Permit, Lease, Duration), Failure> {
+        let (shared, budget) = (self.shared, self.context.budget());
+        let permit = shared
+            .breaker
+            .try_acquire()
+            .map_err(|rejected| Failure::BreakerOpen { retry_after: rejected.retry_after })?;
+        let lease = shared.instances.pick(avoid).ok_or(Failure::NoInstance)?;
+        budget.try_spend_attempt().map_err(|_| Failure::BudgetExhausted)?;
+        let timeout = budget.sub_deadline(timeout).ok_or(Failure::BudgetExhausted)?;
+        // Only what goes on the wire pays for retries: calls that the breaker refuses would save up for a storm.
+        if number == 0 {
+            shared.retry_budget.deposit();
+        }
+        shared.wire_attempts.add();
+        Ok((permit, lease, timeout))
     }
 
     /// One attempt. `tried` is the instance of the attempt before, and becomes this one's.
@@ -90,20 +116,8 @@ impl Layers<'_> {
         F: Future<Output = Result<(T, u16), Failure>>,
     {
         let shared = self.shared;
-        let budget = self.context.budget();
         let _place = self.place().await?;
-        let permit = shared
-            .breaker
-            .try_acquire()
-            .map_err(|rejected| Failure::BreakerOpen { retry_after: rejected.retry_after })?;
-        let lease = shared.instances.pick(tried.as_deref()).ok_or(Failure::NoInstance)?;
-        budget.try_spend_attempt().map_err(|_| Failure::BudgetExhausted)?;
-        let timeout = budget.sub_deadline(shared.settings.timeout()).ok_or(Failure::BudgetExhausted)?;
-        // Only what goes on the wire pays for retries: calls that the breaker refuses would save up for a storm.
-        if number == 0 {
-            shared.retry_budget.deposit();
-        }
-        shared.wire_attempts.add();
+        let (permit, lease, timeout) = self.admit(tried.as_deref(), shared.settings.timeout(), number)?;
 
         let instance = lease.address().to_owned();
         *tried = Some(instance.clone());

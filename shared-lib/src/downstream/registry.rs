@@ -19,6 +19,7 @@ use super::{
     retry::{RetryBudget, RetryPolicy},
     settings::{DownstreamSettings, DownstreamsSettings},
     tls::{Tls, TlsError},
+    tokens::Tokens,
 };
 use crate::{
     circuit_breaker::{CircuitBreaker, Snapshot},
@@ -53,7 +54,7 @@ pub(super) struct Shared {
     /// Where `transport` is TLS.
     pub(super) tls: Option<Tls>,
     pub(super) breaker: CircuitBreaker,
-    pub(super) bulkhead: Semaphore,
+    pub(super) bulkhead: Arc<Semaphore>,
     pub(super) flights: Arc<Flights>,
     pub(super) cache: ResponseCache,
     pub(super) retry_policy: RetryPolicy,
@@ -88,7 +89,7 @@ impl Registry {
     pub fn for_worker(&self) -> Downstreams {
         let worker = self.downstreams.iter().map(|(name, shared)| {
             let client = client::build(&shared.settings, shared.tls.as_ref());
-            (name.clone(), Downstream { shared: Arc::clone(shared), client })
+            (name.clone(), Downstream { shared: Arc::clone(shared), client, tokens: None })
         });
         Downstreams(Rc::new(worker.collect()))
     }
@@ -167,7 +168,7 @@ fn shared(name: &str, settings: &DownstreamSettings, clock: &Clock) -> Result<Sh
         transport,
         tls,
         breaker: CircuitBreaker::new(name, settings.circuit_breaker.clone(), clock.clone()),
-        bulkhead: Semaphore::new(settings.max_concurrent),
+        bulkhead: Arc::new(Semaphore::new(settings.max_concurrent)),
         flights: Arc::new(Flights::default()),
         cache: ResponseCache::new(name, &settings.cache, clock.clone()),
         retry_policy: RetryPolicy::new(&settings.retry),
@@ -181,7 +182,7 @@ fn shared(name: &str, settings: &DownstreamSettings, clock: &Clock) -> Result<Sh
 
 /// The downstreams of one worker. Cheap to clone; stays on its thread.
 #[derive(Clone)]
-pub struct Downstreams(Rc<BTreeMap<String, Downstream>>);
+pub struct Downstreams(pub(super) Rc<BTreeMap<String, Downstream>>);
 
 impl Downstreams {
     /// The downstream of this name.
@@ -198,6 +199,7 @@ impl Downstreams {
 pub struct Downstream {
     pub(super) shared: Arc<Shared>,
     pub(super) client: Client,
+    pub(super) tokens: Option<Rc<dyn Tokens>>,
 }
 
 impl Downstream {

@@ -20,6 +20,7 @@ use super::{
     client::Transport,
     error::Failure,
     layers::{Attempt, Described, Layers},
+    step_up::StepUp,
 };
 use crate::telemetry::{propagation, request_id};
 
@@ -50,20 +51,10 @@ impl Call {
     /// One exchange on the wire: the head, then the bounded body.
     async fn wire(&self, attempt: &Attempt, etag: Option<&str>) -> Result<Answer, Failure> {
         let shared = &self.downstream.shared;
-        let mut headers = self.headers.clone();
-        propagation::inject(&attempt.trace, &mut headers);
-        request_id::inject(self.context.request_id(), &mut headers);
+        let mut request = self.wire_request(attempt)?;
         if let Some(etag) = etag.and_then(|etag| HeaderValue::from_str(etag).ok()) {
-            headers.insert(IF_NONE_MATCH, etag);
+            request.headers_mut().insert(IF_NONE_MATCH, etag);
         }
-        // The name that was configured, whatever the address of the instance.
-        if let Some(host) = self.host() {
-            headers.insert(HOST, host);
-        }
-        headers.insert(budget::TIMEOUT_HEADER, budget::timeout_header_value(attempt.timeout));
-
-        let mut request = self.downstream.client.request(self.method.clone(), self.wire_url(&attempt.instance)?);
-        *request.headers_mut() = headers;
         let mut response = request.send_body(self.body.clone()).await.map_err(|error| from_send_error(&error))?;
 
         let status = response.status();
@@ -75,9 +66,36 @@ impl Call {
         if status.is_success() || status == StatusCode::NOT_MODIFIED {
             return Ok(Answer { status, headers, body });
         }
-        let retry_after =
-            headers.get(RETRY_AFTER).and_then(|value| super::retry::parse_retry_after(value, shared.clock.wall()));
-        Err(Failure::Status { status, retry_after, body })
+        Err(self.refusal(status, &headers, body))
+    }
+
+    /// The request of one attempt, without its body.
+    pub(super) fn wire_request(&self, attempt: &Attempt) -> Result<awc::ClientRequest, Failure> {
+        let mut headers = self.headers.clone();
+        propagation::inject(&attempt.trace, &mut headers);
+        request_id::inject(self.context.request_id(), &mut headers);
+        // The name that was configured, whatever the address of the instance.
+        if let Some(host) = self.host() {
+            headers.insert(HOST, host);
+        }
+        headers.insert(budget::TIMEOUT_HEADER, budget::timeout_header_value(attempt.timeout));
+        let mut request = self.downstream.client.request(self.method.clone(), self.wire_url(&attempt.instance)?);
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+
+    /// What an answer with an error status means.
+    pub(super) fn refusal(&self, status: StatusCode, headers: &HeaderMap, body: Bytes) -> Failure {
+        if status == StatusCode::UNAUTHORIZED
+            && let Some(step_up) = StepUp::from_headers(headers)
+        {
+            return Failure::StepUp(step_up);
+        }
+        let now = self.downstream.shared.clock.wall();
+        let retry_after = headers.get(RETRY_AFTER).and_then(|value| super::retry::parse_retry_after(value, now));
+        let failure = Failure::Status { status, retry_after, body };
+        self.note_refusal(&failure);
+        failure
     }
 
     fn host(&self) -> Option<HeaderValue> {
@@ -148,7 +166,7 @@ pub(super) fn parse<T: DeserializeOwned>(answer: &Answer) -> Result<T, Failure> 
         .map_err(|error| Failure::Malformed { line: error.line(), column: error.column() })
 }
 
-fn from_send_error(error: &SendRequestError) -> Failure {
+pub(super) fn from_send_error(error: &SendRequestError) -> Failure {
     let described = Described::new(error);
     match error {
         // So awc calls a connection that ends before an answer; the request may have been sent.

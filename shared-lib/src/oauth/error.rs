@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::metadata::MetadataError;
 use crate::{
     downstream::{DownstreamError, Failure},
-    problem::{Problem, kinds},
+    problem::{Problem, ProblemKind, kinds},
 };
 
 /// A failed exchange with a provider. It carries nothing of the answer but the error code.
@@ -186,15 +186,31 @@ impl OAuthError {
         }
     }
 
+    pub(crate) fn problem_kind(&self) -> &'static ProblemKind {
+        match self {
+            Self::Downstream(error) | Self::Unreachable(error) => error.failure.problem_kind(),
+            Self::WaitedTooLong => &kinds::DOWNSTREAM_TIMEOUT,
+            Self::Answer(_) | Self::Metadata(_) => &kinds::DOWNSTREAM_INVALID_RESPONSE,
+            Self::Refused { .. } => &kinds::DOWNSTREAM_ERROR,
+            Self::Assertion(_) => &kinds::INTERNAL_ERROR,
+        }
+    }
+
+    /// Whether the provider is not there at the moment, as opposed to one that refuses.
+    pub(crate) fn is_outage(&self) -> bool {
+        match self {
+            Self::Downstream(error) | Self::Unreachable(error) => error.failure.is_outage(),
+            Self::WaitedTooLong => true,
+            _ => false,
+        }
+    }
+
     /// The problem that a client gets when this part was needed.
     #[must_use]
     pub fn into_problem(self, part: &str) -> Problem {
         let kind = match self {
             Self::Downstream(error) | Self::Unreachable(error) => return error.into_problem(part),
-            Self::WaitedTooLong => &kinds::DOWNSTREAM_TIMEOUT,
-            Self::Answer(_) | Self::Metadata(_) => &kinds::DOWNSTREAM_INVALID_RESPONSE,
-            Self::Refused { .. } => &kinds::DOWNSTREAM_ERROR,
-            Self::Assertion(_) => &kinds::INTERNAL_ERROR,
+            _ => self.problem_kind(),
         };
         Problem::new(kind).extension("part", part).caused_by(self)
     }

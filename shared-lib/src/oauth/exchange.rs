@@ -9,14 +9,25 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::{OAuthError, client::ProviderClient, service_token::sorted};
-use crate::{context::RequestContext, settings::Secret};
+use crate::{
+    context::{RequestContext, UserToken},
+    settings::Secret,
+};
 
 /// What an exchanged token is for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct ExchangeKey {
     subject: [u8; 32],
+    /// What the token falls with.
+    session: Option<[u8; 32]>,
     audience: String,
     scopes: String,
+}
+
+impl ExchangeKey {
+    pub(super) fn is_of(&self, session: &[u8; 32]) -> bool {
+        self.session.as_ref() == Some(session)
+    }
 }
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -36,8 +47,47 @@ impl ProviderClient {
         audience: &str,
         scopes: &[String],
     ) -> Result<Secret, OAuthError> {
+        self.exchange_within(context, None, subject_token, subject_expires_at, audience, scopes).await
+    }
+
+    /// The same for the token of a session: what comes of it is kept until the session is
+    /// [forgotten](super::ProviderShared::forget_session), at most.
+    ///
+    /// # Errors
+    /// As [`exchange`](Self::exchange).
+    pub async fn exchange_user_token(
+        &self,
+        context: &RequestContext,
+        user: &UserToken,
+        audience: &str,
+    ) -> Result<Secret, OAuthError> {
+        self.exchange_within(context, Some(user.session), &user.token, user.expires_at, audience, &[]).await
+    }
+
+    /// Forgets what [`exchange_user_token`](Self::exchange_user_token) gave for this audience, after a service has
+    /// refused it.
+    pub fn forget_exchanged(&self, user: &UserToken, audience: &str) {
+        let key = ExchangeKey {
+            subject: Sha256::digest(user.token.expose()).into(),
+            session: Some(user.session),
+            audience: audience.to_owned(),
+            scopes: String::new(),
+        };
+        self.shared().parts().exchanged_tokens.forget(&key);
+    }
+
+    async fn exchange_within(
+        &self,
+        context: &RequestContext,
+        session: Option<[u8; 32]>,
+        subject_token: &Secret,
+        subject_expires_at: Timestamp,
+        audience: &str,
+        scopes: &[String],
+    ) -> Result<Secret, OAuthError> {
         let key = ExchangeKey {
             subject: Sha256::digest(subject_token.expose()).into(),
+            session,
             audience: audience.to_owned(),
             scopes: sorted(scopes),
         };

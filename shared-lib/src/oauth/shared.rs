@@ -88,6 +88,17 @@ impl ProviderShared {
         &self.0.clock
     }
 
+    /// Forgets what tokens of this session were exchanged for.
+    pub fn forget_session(&self, session: [u8; 32]) {
+        self.0.exchanged_tokens.forget_all(move |key| key.is_of(&session));
+    }
+
+    /// How many exchanged tokens are kept.
+    #[must_use]
+    pub fn exchanged_tokens(&self) -> u64 {
+        self.0.exchanged_tokens.count()
+    }
+
     pub(super) fn parts(&self) -> &Parts {
         &self.0
     }

@@ -48,7 +48,11 @@ impl<K: Eq + Hash + Clone + Send + Sync + 'static> TokenCache<K> {
     /// At most `capacity` tokens.
     pub(super) fn new(capacity: u64, clock: Clock) -> Self {
         Self {
-            kept: Cache::builder().max_capacity(capacity).time_to_live(LONGEST_KEPT).build(),
+            kept: Cache::builder()
+                .max_capacity(capacity)
+                .time_to_live(LONGEST_KEPT)
+                .support_invalidation_closures()
+                .build(),
             flights: Flights::default(),
             clock,
         }
@@ -95,6 +99,18 @@ impl<K: Eq + Hash + Clone + Send + Sync + 'static> TokenCache<K> {
     /// Forgets the token for `key`.
     pub(super) fn forget(&self, key: &K) {
         self.kept.invalidate(key);
+    }
+
+    /// Forgets every token that this is true of.
+    pub(super) fn forget_all(&self, which: impl Fn(&K) -> bool + Send + Sync + 'static) {
+        // Fails only for a cache that was built without this ability.
+        let _ = self.kept.invalidate_entries_if(move |key, _| which(key));
+    }
+
+    /// How many tokens are kept.
+    pub(super) fn count(&self) -> u64 {
+        self.kept.run_pending_tasks();
+        self.kept.entry_count()
     }
 
     fn kept(&self, key: &K) -> Option<Secret> {

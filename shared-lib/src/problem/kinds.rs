@@ -9,6 +9,7 @@ pub static ALL: &[&ProblemKind] = &[
     &VALIDATION_FAILED,
     &MALFORMED_BODY,
     &UNAUTHENTICATED,
+    &INSUFFICIENT_USER_AUTHENTICATION,
     &FORBIDDEN,
     &NOT_FOUND,
     &METHOD_NOT_ALLOWED,
@@ -51,6 +52,14 @@ pub static UNAUTHENTICATED: ProblemKind = ProblemKind {
     status: StatusCode::UNAUTHORIZED,
     title: "Authentication is required",
     remedy: "Sign in, or send valid credentials.",
+};
+
+/// Unauthorized: a stronger or more recent sign-in is required (RFC 9470).
+pub static INSUFFICIENT_USER_AUTHENTICATION: ProblemKind = ProblemKind {
+    code: "insufficient-user-authentication",
+    status: StatusCode::UNAUTHORIZED,
+    title: "A stronger or more recent sign-in is required",
+    remedy: "Sign in again as `acrValues` and `maxAge` ask, and repeat the request.",
 };
 
 /// Forbidden: this is not allowed.

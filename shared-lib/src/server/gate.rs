@@ -18,7 +18,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::routes::Route;
 use crate::{
-    context::{Caller, RequestContext},
+    context::{Caller, Credentials, RequestContext},
     downstream::budget::RequestBudget,
     problem::{Problem, kinds},
     telemetry::request_id::RequestId,
@@ -52,6 +52,8 @@ pub trait Guard {
 pub struct Admission {
     /// Who makes it.
     pub caller: Option<Caller>,
+    /// Whose token its calls carry, where the route's policy says so.
+    pub credentials: Option<Credentials>,
     /// Headers for the answer, whatever it is, such as the state of a rate limit.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// Kept until the answer's head is ready, such as a place in a concurrency limit.
@@ -162,7 +164,7 @@ where
                 // A response and no error, because the layers outside have to put their headers on it.
                 Err(problem) => return Ok(request.error_response(problem).map_into_right_body()),
             };
-            let context = context(&request, budget, admission.caller);
+            let context = context(&request, budget, admission.caller, admission.credentials);
             request.extensions_mut().insert(context);
             // The guard saw the method that was sent, which a proof of possession names. The handler of GET answers a
             // HEAD, and the listener leaves the body out.
@@ -188,12 +190,21 @@ fn budget_of(request: &ServiceRequest, deadline: Duration) -> RequestBudget {
     brought.unwrap_or_else(|| RequestBudget::starting_now(deadline))
 }
 
-fn context(request: &ServiceRequest, budget: RequestBudget, caller: Option<Caller>) -> RequestContext {
+fn context(
+    request: &ServiceRequest,
+    budget: RequestBudget,
+    caller: Option<Caller>,
+    credentials: Option<Credentials>,
+) -> RequestContext {
     let request_id = request.extensions().get::<RequestId>().cloned().unwrap_or_else(RequestId::fresh);
     let locale = request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     let locale = locale.filter(|text| text.len() <= MAX_LOCALE_BYTES).map(ToOwned::to_owned);
     let trace: Context = tracing::Span::current().context();
-    RequestContext::new(budget, request_id, caller, locale, trace)
+    let context = RequestContext::new(budget, request_id, caller, locale, trace);
+    match credentials {
+        Some(credentials) => context.with_credentials(credentials),
+        None => context,
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::{fmt, time::Duration};
 
+use serde::Deserialize;
+
 /// The policy of one route. Made by [`public`], [`caller`] or [`scopes`], and then refined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
@@ -15,6 +17,22 @@ pub struct Policy {
     pub limited_concurrency: bool,
     /// Why its requests are no sign that somebody is there, where they are none: they do not prolong a session.
     pub passive: Option<&'static str>,
+    /// Whose token its calls of services carry. A BFF that leaves it open has one rule for all routes.
+    pub token: Option<TokenOwner>,
+}
+
+/// Whose token the calls carry that a route makes in somebody's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TokenOwner {
+    /// Nobody's.
+    None,
+    /// The user's, who therefore has to be known.
+    User,
+    /// This BFF's own.
+    Client,
+    /// The user's where the user is known, else this BFF's own.
+    UserOrClient,
 }
 
 /// Who gets in.
@@ -57,7 +75,14 @@ pub const fn scopes(scopes: &'static [&'static str]) -> Policy {
 
 impl Policy {
     const fn new(access: Access) -> Self {
-        Self { access, csrf: CsrfCheck::ByMethod, deadline: None, limited_concurrency: true, passive: None }
+        Self {
+            access,
+            csrf: CsrfCheck::ByMethod,
+            deadline: None,
+            limited_concurrency: true,
+            passive: None,
+            token: None,
+        }
     }
 
     /// Turns the check against cross-site request forgery off. The reason is for whoever reads the route table.
@@ -89,6 +114,13 @@ impl Policy {
         self.passive = Some(reason);
         self
     }
+
+    /// Says whose token its calls carry.
+    #[must_use]
+    pub const fn token(mut self, owner: TokenOwner) -> Self {
+        self.token = Some(owner);
+        self
+    }
 }
 
 impl fmt::Display for Access {
@@ -98,5 +130,16 @@ impl fmt::Display for Access {
             Self::Caller => f.write_str("caller"),
             Self::Scopes(scopes) => write!(f, "scopes {}", scopes.join(" ")),
         }
+    }
+}
+
+impl fmt::Display for TokenOwner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "none",
+            Self::User => "user",
+            Self::Client => "client",
+            Self::UserOrClient => "user-or-client",
+        })
     }
 }

@@ -7,7 +7,7 @@
 use std::{collections::HashMap, fmt::Write, rc::Rc, time::Duration};
 
 use actix_web::{
-    Scope,
+    FromRequest, Handler, Responder, Scope,
     body::MessageBody,
     dev::{HttpServiceFactory, ServiceFactory, ServiceRequest, ServiceResponse},
     http::Method,
@@ -18,7 +18,7 @@ use utoipa_actix_web::OpenApiFactory;
 
 use super::{
     gate::{Gate, Guard},
-    policy::{CsrfCheck, Policy},
+    policy::{CsrfCheck, Policy, TokenOwner},
 };
 
 /// One route.
@@ -76,6 +76,41 @@ impl RouteTable {
         self.registrations.push(Box::new(move |config| {
             config.service(handler);
         }));
+        self
+    }
+
+    /// Adds an address and everything below it, whose path, methods and policy come from the configuration. The path is of
+    /// plain segments and does not end with a slash. It is no part of the OpenAPI document: what is there is not ours to
+    /// describe.
+    #[must_use]
+    pub fn subtree<F, Args>(mut self, path: &str, methods: &[Method], policy: Policy, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        let patterns = [path.to_owned(), format!("{path}/{{below:.*}}")];
+        for path in &patterns {
+            self.routes.extend(methods.iter().map(|method| Route {
+                method: method.clone(),
+                path: path.clone(),
+                policy,
+            }));
+        }
+        self.registrations.push(Box::new(move |config| {
+            for pattern in patterns {
+                config.service(web::resource(pattern).to(handler.clone()));
+            }
+        }));
+        self
+    }
+
+    /// Says whose token the calls of those routes carry that do not say it themselves.
+    #[must_use]
+    pub fn default_token(mut self, of: impl Fn(&Route) -> TokenOwner) -> Self {
+        for route in self.routes.iter_mut().filter(|route| route.policy.token.is_none()) {
+            route.policy.token = Some(of(route));
+        }
         self
     }
 
@@ -142,6 +177,9 @@ impl std::fmt::Display for RouteTable {
         let mut text = String::new();
         for route in &self.routes {
             write!(text, "{:6} {:width$}  {}", route.method.as_str(), route.path, route.policy.access)?;
+            if let Some(owner) = route.policy.token {
+                write!(text, "  token {owner}")?;
+            }
             if let CsrfCheck::Off(reason) = route.policy.csrf {
                 write!(text, "  no CSRF check: {reason}")?;
             }

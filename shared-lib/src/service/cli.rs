@@ -77,7 +77,7 @@ fn run<B: Bff>(cli: Cli<B::Command>) -> anyhow::Result<()> {
             Ok(())
         }
         Some(Command::Routes) => {
-            print!("{}", B::routes());
+            print!("{}", B::routes_of(&*load()?));
             Ok(())
         }
         Some(Command::Openapi) => {

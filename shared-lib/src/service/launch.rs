@@ -80,7 +80,7 @@ pub async fn launch<B: Bff>(
     registry.require(B::DOWNSTREAMS)?;
     registry.keep_resolving();
     let log_clock = clock.clone();
-    let limit = AdaptiveLimit::new(&server.adaptive_limit, B::routes().routes(), clock.clone());
+    let limit = AdaptiveLimit::new(&server.adaptive_limit, B::routes_of(&settings).routes(), clock.clone());
     let start = Start { settings: Arc::clone(&settings), registry: registry.clone(), clock };
     let state = B::start(start).await.map_err(StartError::State)?;
 

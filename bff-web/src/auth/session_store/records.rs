@@ -40,7 +40,7 @@ impl SessionId {
 
     /// Its bytes.
     #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
+    pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 }

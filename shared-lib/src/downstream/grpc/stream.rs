@@ -10,7 +10,7 @@ use std::{
 use futures_util::Stream;
 use tonic::{Request, Response, Status, Streaming, transport::Channel};
 
-use super::{GrpcDownstream, OK, from_status, stream_connections::StreamPlace};
+use super::{GrpcDownstream, OK, from_status, request_without_end, stream_connections::StreamPlace};
 use crate::{
     context::RequestContext,
     downstream::{
@@ -45,10 +45,12 @@ impl GrpcDownstream {
         F: Future<Output = Result<Response<Streaming<A>>, Status>>,
     {
         let shared = &self.downstream.shared;
+        let failed = |failure| DownstreamError::new(&shared.name, failure);
+        let token = self.downstream.token(context).await.map_err(failed)?;
         let layers = Layers { shared, context, operation: method, idempotent: true };
-        let (message, send) = (&message, &send);
+        let (message, send, token) = (&message, &send, token.as_ref());
         let opened = layers.run(|attempt| async move {
-            let request = self.request_without_end(context, &attempt.trace, message.clone())?;
+            let request = request_without_end(context, &attempt.trace, token, message.clone())?;
             let settings = shared.settings.streams;
             let connect = || self.endpoint(&attempt.instance).map(|endpoint| settings.apply(endpoint).connect_lazy());
             let (channel, place) =
@@ -56,7 +58,7 @@ impl GrpcDownstream {
             let answer = send(channel, request).await.map_err(|status| from_status(&status, attempt.timeout))?;
             Ok(((answer.into_inner(), place), OK))
         });
-        let (messages, place) = opened.await.map_err(|failure| DownstreamError::new(&shared.name, failure))?;
+        let (messages, place) = opened.await.map_err(failed)?;
         Ok(GrpcStream { messages, downstream: self.clone(), _place: place })
     }
 }
