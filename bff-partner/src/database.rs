@@ -68,7 +68,7 @@ pub struct Database {
 #[derive(Clone)]
 enum Engine {
     Sqlite(File),
-    Postgresql(Server),
+    Postgresql(Arc<Server>),
 }
 
 impl Database {
@@ -84,7 +84,7 @@ impl Database {
         let options = AnyPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(WAIT);
         let (pool, engine) = if is_postgresql(url.expose()) {
             let (pool, server) = Server::open(url.expose(), options).await?;
-            (pool, Engine::Postgresql(server))
+            (pool, Engine::Postgresql(Arc::new(server)))
         } else {
             let (pool, file) = File::open(url.expose(), options).await?;
             (pool, Engine::Sqlite(file))

@@ -4,14 +4,17 @@
 //!   any store.
 //! - [`KeyStore`] keeps what is known of them, in SQLite or PostgreSQL. Of the secret it has a hash and nothing else.
 //! - [`KeyRing`] answers what a request's key is worth, from memory as long as that is young enough.
+//! - [`KeyWatch`] tells the ring of keys that have changed.
 //! - [`KeyAdmin`] creates, revokes and rotates, and writes each change down.
 
 mod admin;
 pub mod cli;
 mod format;
+mod metrics;
 mod record;
 mod ring;
 mod store;
+mod watch;
 
 pub use self::{
     admin::{AdminError, Created, KeyAdmin, NewKey},
@@ -19,4 +22,5 @@ pub use self::{
     record::{KeyEnvironment, KeyRecord, KeyState, RecordError, is_partner_name, is_scope},
     ring::{KeyRing, RingError, RingSettings},
     store::{AuditEntry, KeyStore, StoreError},
+    watch::KeyWatch,
 };

@@ -14,7 +14,7 @@ use shared_lib::{
 
 use crate::{
     database::Database,
-    keys::{KeyAdmin, KeyFormat, KeyRing, KeyStore},
+    keys::{KeyAdmin, KeyFormat, KeyRing, KeyStore, KeyWatch},
     limits::Limits,
     operations::OperationStore,
     services::Services,
@@ -35,6 +35,7 @@ pub struct PartnerState {
     pub(crate) contract: Arc<Contract>,
     pub(crate) docs: Arc<Docs>,
     provider: ProviderShared,
+    _watch: Option<KeyWatch>,
 }
 
 impl PartnerState {
@@ -45,15 +46,30 @@ impl PartnerState {
             .in_environment(settings.environment);
         let provider = ProviderShared::new(provider, clock.clone()).context("[oidc]")?;
         let database = Database::open(&settings.keys.database_url).await.context("[keys] database_url")?;
-        let admin = key_admin(&settings, database.clone(), clock.clone());
         let format = KeyFormat::new(&settings.keys.checksum_key);
         let ring = KeyRing::new(format, KeyStore::new(database.clone()), settings.keys.ring(), clock.clone());
+        let watch = database
+            .channel()
+            .map(|channel| KeyWatch::start(ring.clone(), channel.clone(), settings.keys.ring().fresh, clock.clone()));
+        let admin = key_admin(&settings, database.clone(), clock.clone()).telling(ring.clone());
         let limits = Limits::new(&settings.plans, settings.limits.max_keys, &clock).context("[plans]")?;
         let operations = Arc::new(OperationStore::new(database));
         let idempotency = Idempotency::new(operations, settings.idempotency.times(), clock.clone());
         let docs = Arc::new(Docs::new(&settings.plans));
         let contract = Arc::new(Contract::of_this_build());
-        let state = Self { settings, registry, ring, admin, limits, idempotency, contract, docs, provider, clock };
+        let state = Self {
+            settings,
+            registry,
+            ring,
+            admin,
+            limits,
+            idempotency,
+            contract,
+            docs,
+            provider,
+            clock,
+            _watch: watch,
+        };
         // A worker cannot say that it has no services, so the start does.
         let downstreams = state.registry.for_worker();
         Services::new(&downstreams).context("[downstreams]")?;

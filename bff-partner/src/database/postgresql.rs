@@ -3,7 +3,7 @@
 use std::{str::FromStr, sync::Arc, time::Duration};
 
 use sqlx::{
-    AnyPool, Executor as _, PgPool,
+    AnyPool, Executor as _,
     any::{AnyConnectOptions, AnyPoolOptions},
     migrate::{MigrateError, Migrator},
     postgres::{PgConnectOptions, PgListener, PgPoolOptions},
@@ -25,9 +25,6 @@ const START_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a server that could not be reached is left alone before its tables are looked at again.
 const AFTER_FAILURE: Duration = Duration::from_millis(500);
 
-/// How long it may take to be connected to a channel.
-const LISTEN_TIMEOUT: Duration = Duration::from_secs(2);
-
 /// Whether this process has seen to it that the tables are there; why not, if not. None: nobody knows yet.
 type Tables = Option<Result<(), Arc<DatabaseError>>>;
 
@@ -41,7 +38,7 @@ pub(super) struct Server {
 /// Where PostgreSQL tells what has changed.
 #[derive(Clone)]
 pub struct Channel {
-    pool: PgPool,
+    address: PgConnectOptions,
 }
 
 impl Server {
@@ -60,7 +57,7 @@ impl Server {
         });
         let (tell, tables) = watch::channel(None);
         tokio::spawn(make_tables(options.clone(), tell));
-        let server = Self { tables, channel: Channel::new(address) };
+        let server = Self { tables, channel: Channel { address } };
         let mut tables = server.tables.clone();
         let _ = tokio::time::timeout(START_TIMEOUT, tables.wait_for(Option::is_some)).await;
         if let Some(Err(error)) = &*server.tables.borrow() {
@@ -122,19 +119,15 @@ fn own_migrations() -> Migrator {
 }
 
 impl Channel {
-    fn new(address: PgConnectOptions) -> Self {
-        let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(LISTEN_TIMEOUT);
-        // It listens for as long as it lives.
-        let pool = pool.max_lifetime(None).idle_timeout(None).connect_lazy_with(address);
-        Self { pool }
-    }
-
-    /// Listens to these topics on a connection of its own.
+    /// Listens to these topics on a connection of its own, which is not opened again when it is lost.
     ///
     /// # Errors
     /// When the server is away.
     pub async fn listen(&self, topics: &[&str]) -> Result<PgListener, sqlx::Error> {
-        let mut listener = PgListener::connect_with(&self.pool).await?;
+        let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(WAIT);
+        // It listens for as long as it lives. A pool of its own, since a connection that hangs is given back late.
+        let pool = pool.max_lifetime(None).idle_timeout(None).connect_lazy_with(self.address.clone());
+        let mut listener = PgListener::connect_with(&pool).await?;
         listener.eager_reconnect(false);
         listener.listen_all(topics.iter().copied()).await?;
         Ok(listener)

@@ -9,6 +9,7 @@ use shared_lib::{clock::Clock, settings::Secret};
 use super::{
     format::KeyFormat,
     record::{KeyEnvironment, KeyRecord, RecordError, is_partner_name},
+    ring::KeyRing,
     store::{KeyStore, StoreError},
 };
 
@@ -58,6 +59,7 @@ pub struct KeyAdmin {
     store: KeyStore,
     plans: Vec<String>,
     scopes: Vec<&'static str>,
+    ring: Option<KeyRing>,
     clock: Clock,
 }
 
@@ -71,7 +73,13 @@ impl KeyAdmin {
         scopes: Vec<&'static str>,
         clock: Clock,
     ) -> Self {
-        Self { format, store, plans, scopes, clock }
+        Self { format, store, plans, scopes, ring: None, clock }
+    }
+
+    /// Tells this ring of changes, so that the process that makes one feels it at once.
+    #[must_use]
+    pub fn telling(self, ring: KeyRing) -> Self {
+        Self { ring: Some(ring), ..self }
     }
 
     /// What is stored.
@@ -87,6 +95,7 @@ impl KeyAdmin {
     pub async fn create(&self, new: NewKey, actor: &str) -> Result<Created, AdminError> {
         let created = self.mint(new)?;
         self.store.add(&created.record, actor).await?;
+        self.tell(&created.record.id);
         Ok(created)
     }
 
@@ -95,7 +104,9 @@ impl KeyAdmin {
     /// # Errors
     /// [`StoreError::Unknown`]; when the store is away.
     pub async fn revoke(&self, id: &str, actor: &str) -> Result<bool, AdminError> {
-        Ok(self.store.revoke(id, self.clock.wall(), actor).await?)
+        let ended = self.store.revoke(id, self.clock.wall(), actor).await?;
+        self.tell(id);
+        Ok(ended)
     }
 
     /// Creates a key like this one, which itself ends after `overlap`, so that its owner can change over in between.
@@ -116,7 +127,14 @@ impl KeyAdmin {
         })?;
         let old_ends = after(created.record.created_at, overlap)?;
         self.store.replace(id, &created.record, old_ends, actor).await?;
+        self.tell(id);
         Ok(created)
+    }
+
+    fn tell(&self, id: &str) {
+        if let Some(ring) = &self.ring {
+            ring.changed(id);
+        }
     }
 
     fn mint(&self, mut new: NewKey) -> Result<Created, AdminError> {

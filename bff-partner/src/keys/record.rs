@@ -127,15 +127,34 @@ impl KeyRecord {
         }
     }
 
-    /// Whether the presented key is this one and in force. Everything is looked at whatever the outcome, and where there
-    /// is no record the same work is done on nothing, so that the time does not tell why a key was refused.
+    /// What is remembered of an id that the store does not have. No key opens anything with it, since it ended before it
+    /// began and nothing hashes to its hash; it is checked by the same steps as every other.
     #[must_use]
-    pub fn accepts(record: Option<&Self>, presented: &PresentedKey, now: Timestamp) -> bool {
-        let expected = record.map_or(SecretHash::OF_NOTHING, |record| record.secret_hash);
-        let secret = expected.is(&presented.hash);
-        let active = record.is_some_and(|record| record.state(now) == KeyState::Active);
-        let environment = record.is_some_and(|record| record.environment == presented.environment);
-        secret & active & environment
+    pub fn nobodys(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            partner: String::new(),
+            environment: KeyEnvironment::Test,
+            plan: String::new(),
+            scopes: Vec::new(),
+            networks: Vec::new(),
+            secret_hash: SecretHash::OF_NOTHING,
+            created_at: Timestamp::UNIX_EPOCH,
+            expires_at: None,
+            revoked_at: Some(Timestamp::UNIX_EPOCH),
+            replaced_by: None,
+        }
+    }
+
+    /// Whether the presented key is this one and in force. Everything is looked at whatever the outcome, so that the time
+    /// does not tell why a key was refused.
+    #[must_use]
+    pub fn accepts(&self, presented: &PresentedKey, now: Timestamp) -> bool {
+        let secret = self.secret_hash.is(&presented.hash);
+        let revoked = self.revoked_at.is_some();
+        let expired = self.expires_at.is_some_and(|end| end <= now);
+        let environment = self.environment == presented.environment;
+        secret & !revoked & !expired & environment
     }
 
     /// Whether it may be used from this address.
@@ -204,10 +223,10 @@ mod tests {
     fn only_the_right_secret_of_an_active_key_of_its_environment_is_accepted() {
         let (format, now) = (KeyFormat::new(&Secret::from("checksums")), Clock::manual().0.wall());
         let (good, presented) = record(&format, KeyEnvironment::Live);
-        assert!(KeyRecord::accepts(Some(&good), &presented, now));
-        assert!(!KeyRecord::accepts(None, &presented, now));
+        assert!(good.accepts(&presented, now));
         let (other, _) = record(&format, KeyEnvironment::Live);
         let refused = [
+            KeyRecord::nobodys(&good.id),
             KeyRecord { secret_hash: other.secret_hash, ..good.clone() },
             KeyRecord { secret_hash: SecretHash::OF_NOTHING, ..good.clone() },
             KeyRecord { revoked_at: Some(now), ..good.clone() },
@@ -215,10 +234,10 @@ mod tests {
             KeyRecord { environment: KeyEnvironment::Test, ..good.clone() },
         ];
         for record in refused {
-            assert!(!KeyRecord::accepts(Some(&record), &presented, now));
+            assert!(!record.accepts(&presented, now));
         }
         let lasting = KeyRecord { expires_at: now.checked_add(std::time::Duration::from_millis(1)).ok(), ..good };
-        assert!(KeyRecord::accepts(Some(&lasting), &presented, now));
+        assert!(lasting.accepts(&presented, now));
     }
 
     /// Shows: P1

@@ -24,6 +24,9 @@ pub enum StoreError {
     /// It did not answer in time.
     #[error("the key store did not answer within {READ_TIMEOUT:?}")]
     TimedOut,
+    /// More keys that are not remembered were asked for than are looked up in a second.
+    #[error("too many unknown keys were asked for at once")]
+    Busy,
     /// Everything else that a database can say.
     #[error("the key store failed")]
     Database(#[from] sqlx::Error),

@@ -20,12 +20,14 @@ pub struct KeysSettings {
     pub database_url: Secret,
     /// The key of the checksum that every API key carries.
     pub checksum_key: Secret,
-    /// How long an answer of the store is believed without asking again.
+    /// How long an answer of the store is believed without asking again, or a sign that no change was missed.
     pub fresh_ms: u64,
     /// How long it is believed while the store is away.
     pub keep_ms: u64,
     /// How many keys are remembered.
     pub max_cached: u64,
+    /// How many keys that are not remembered are looked up in a second.
+    pub max_first_lookups_per_s: u32,
 }
 
 impl KeysSettings {
@@ -36,6 +38,7 @@ impl KeysSettings {
             fresh: Duration::from_millis(self.fresh_ms),
             keep: Duration::from_millis(self.keep_ms),
             max_keys: self.max_cached,
+            max_first_lookups: self.max_first_lookups_per_s,
         }
     }
 
@@ -57,6 +60,8 @@ impl KeysSettings {
         let range = format!("must be from fresh_ms to {MAX_KEEP_MS}");
         findings.require((self.fresh_ms..=MAX_KEEP_MS).contains(&self.keep_ms), key(prefix, "keep_ms"), range);
         findings.require(self.max_cached > 0, key(prefix, "max_cached"), "must be 1 or more");
+        let at_least_one = self.max_first_lookups_per_s > 0;
+        findings.require(at_least_one, key(prefix, "max_first_lookups_per_s"), "must be 1 or more");
     }
 }
 

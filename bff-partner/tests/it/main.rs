@@ -8,6 +8,7 @@ mod harness;
 mod idempotency;
 mod keys_admitted;
 mod keys_command_line;
+mod keys_push;
 mod keys_store;
 mod limits;
 mod on_behalf;
