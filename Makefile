@@ -8,10 +8,10 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 
 PHASE := deploy/dev/phase
 
-.PHONY: help setup run smoke test check e2e bench openapi snapshots up down release
+.PHONY: help setup run smoke test check e2e bench bench-graphql openapi snapshots up down release
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install what building, testing and running need, and fetch the dependencies
 	@deploy/dev/install-test-tools
@@ -53,7 +53,10 @@ e2e: ## Sign in and out with a real Chromium, over TLS and two sites, against th
 bench: ## Measure an overload with and without the limit on concurrent requests; prints docs/RESILIENCE.md's table
 	@cargo bench -p shared-lib --bench overload --locked
 
-openapi: ## Write openapi.json of the three BFFs anew
+bench-graphql: ## Measure what GraphQL costs, refusals too; prints the tables of docs/GRAPHQL.md
+	@cargo bench -p bff-mobile --bench graphql --locked
+
+openapi: ## Write openapi.json of the three BFFs, and schema.graphql, anew
 	@deploy/dev/openapi
 
 snapshots: ## Accept what the snapshot tests see now; review the difference before it is committed

@@ -11,6 +11,7 @@ pub mod challenge;
 pub mod credentials;
 mod guard;
 mod on_behalf;
+pub mod scopes;
 
 pub use guard::TokenGuard;
 pub(crate) use guard::authorize;

@@ -7,6 +7,7 @@
 pub mod auth;
 pub mod batch;
 pub mod fields;
+pub mod graphql;
 pub mod money;
 pub mod opaque;
 pub mod openapi;
@@ -20,9 +21,10 @@ mod views;
 use std::{rc::Rc, sync::Arc};
 
 use actix_web::web::{self, ServiceConfig};
+use clap::Subcommand;
 use shared_lib::{
     server::{InfoSource, RouteTable},
-    service::{Bff, NoCommand, Start},
+    service::{Bff, Start},
 };
 
 pub use state::MobileState;
@@ -31,10 +33,18 @@ pub use views::KINDS as SCREEN_KINDS;
 use self::{
     auth::{TokenExchange, TokenGuard},
     batch::{Given, Parts},
+    graphql::Graphql,
     representation::Representation,
     services::Services,
     settings::MobileSettings,
 };
+
+/// What this BFF does beside what every BFF does.
+#[derive(Debug, Clone, Subcommand)]
+pub enum MobileCommand {
+    /// Print the schema of the graph.
+    GraphqlSchema,
+}
 
 /// The mobile apps' BFF.
 pub struct BffMobile;
@@ -45,7 +55,7 @@ impl Bff for BffMobile {
     const DOWNSTREAMS: &'static [&'static str] = services::DOWNSTREAMS;
     type Settings = MobileSettings;
     type State = MobileState;
-    type Command = NoCommand;
+    type Command = MobileCommand;
 
     fn routes() -> RouteTable {
         views::routes()
@@ -83,6 +93,8 @@ impl Bff for BffMobile {
         });
         config
             .app_data(web::JsonConfig::default().limit(server.max_body_bytes))
+            .app_data(web::PayloadConfig::new(server.max_body_bytes))
+            .app_data(web::Data::new(state.graphql.clone()))
             .app_data(services)
             .app_data(exchange)
             .app_data(rollout)
@@ -95,7 +107,11 @@ impl Bff for BffMobile {
         vec![Arc::new(move || ("signingKeys", state.signing_keys_info()))]
     }
 
-    async fn run(command: NoCommand, _: Arc<MobileSettings>) -> anyhow::Result<()> {
-        match command {}
+    #[expect(clippy::print_stdout, reason = "printing is what this command is for")]
+    async fn run(command: MobileCommand, _: Arc<MobileSettings>) -> anyhow::Result<()> {
+        match command {
+            MobileCommand::GraphqlSchema => print!("{}", Graphql::sdl()),
+        }
+        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! The settings of this BFF. `config/default.toml` says what each key means.
 
 mod dpop;
+mod graphql;
 mod jwt;
 mod oidc;
 mod rollout;
@@ -15,6 +16,7 @@ use url::Url;
 
 pub use self::{
     dpop::DpopSettings,
+    graphql::{Documents, GraphqlSettings},
     jwt::{JwtProfile, JwtSettings},
     oidc::OidcSettings,
     rollout::RolloutSettings,
@@ -43,6 +45,8 @@ pub struct MobileSettings {
     pub oidc: OidcSettings,
     /// How proofs of possession are checked.
     pub dpop: DpopSettings,
+    /// The graph.
+    pub graphql: GraphqlSettings,
     /// Minimum versions of the app, and feature flags.
     pub rollout: RolloutSettings,
     /// The services behind it.
@@ -71,6 +75,7 @@ impl Settings for MobileSettings {
         self.jwt.audit("jwt", findings);
         self.oidc.audit("oidc", findings);
         self.dpop.audit("dpop", findings);
+        self.graphql.audit("graphql", findings);
         self.rollout.audit("rollout", findings);
         for (name, downstream) in &self.downstreams {
             downstream.audit(&format!("downstreams.{name}"), findings);

@@ -1,6 +1,6 @@
 //! What the workers share, and how a worker makes its own part of it.
 
-use std::{rc::Rc, sync::Arc};
+use std::{path::Path, rc::Rc, sync::Arc};
 
 use anyhow::Context;
 use serde_json::{Value, json};
@@ -13,6 +13,7 @@ use shared_lib::{
 };
 
 use crate::{
+    graphql::{Graphql, trusted::TrustedDocuments},
     rollout::Rollout,
     services::Services,
     settings::{MobileSettings, PROVIDER, SIGNING_KEYS},
@@ -28,6 +29,7 @@ pub struct MobileState {
     signing_keys: Option<KeySet>,
     pub(crate) dpop: DpopVerifier,
     pub(crate) rollout: Rollout,
+    pub(crate) graphql: Graphql,
     clock: Clock,
 }
 
@@ -59,7 +61,13 @@ impl MobileState {
         let signing_keys = has_address.then(|| KeySet::new(KeySetSettings::default(), clock.clone()));
         let dpop = DpopVerifier::new(settings.dpop.rules(), clock.clone());
         let rollout = Rollout::new(&settings.rollout, clock.clone()).context("[rollout]")?;
-        let state = Self { settings, registry, provider, signing_keys, dpop, rollout, clock };
+        let rules = settings.graphql.rules(settings.environment.is_production());
+        let trusted = match &settings.graphql.documents_file {
+            Some(file) => TrustedDocuments::read(Path::new(file), &rules.limits).context("[graphql] documents_file")?,
+            None => TrustedDocuments::default(),
+        };
+        let graphql = Graphql::new(rules, trusted);
+        let state = Self { settings, registry, provider, signing_keys, dpop, rollout, graphql, clock };
         // A worker cannot say that it has no services, so the start does.
         let downstreams = state.registry.for_worker();
         Services::new(&downstreams).context("[downstreams]")?;

@@ -3,6 +3,7 @@
 mod batch;
 mod devices;
 mod flags;
+mod graphql;
 mod home;
 mod notifications;
 mod orders;
@@ -15,6 +16,8 @@ use shared_lib::{
     server::{RouteTable, caller, public, scopes},
 };
 
+use crate::auth::scopes as needs;
+
 pub use self::notifications::RESYNC_REQUIRED;
 
 /// Every kind of problem that a screen declares, for documentation and tests.
@@ -23,21 +26,24 @@ pub static KINDS: &[&ProblemKind] = &[&RESYNC_REQUIRED];
 /// Every route of this BFF.
 #[must_use]
 pub fn routes() -> RouteTable {
-    RouteTable::new().nest("/v1", screens().route(batch::post_batch, caller()))
+    RouteTable::new()
+        .nest("/v1", screens().route(batch::post_batch, caller()))
+        // Each field asks for the scopes of its data.
+        .route(graphql::post_graphql, caller())
 }
 
 /// The routes that stand for one screen or one act, which are those that a batch may hold.
 pub(crate) fn screens() -> RouteTable {
     RouteTable::new()
         .route(flags::get_flags, public())
-        .route(home::get_home, scopes(&["accounts:read", "notifications:read", "orders:read"]))
-        .route(products::list_products, scopes(&["catalog:read"]))
-        .route(product_feed::scroll_products, scopes(&["catalog:read"]))
-        .route(orders::list_orders, scopes(&["orders:read"]))
-        .route(place_order::place_order, scopes(&["orders:write"]))
-        .route(notifications::sync_notifications, scopes(&["notifications:read"]))
-        .route(notifications::read_notification, scopes(&["notifications:write"]))
-        .route(devices::list_devices, scopes(&["devices:write"]))
-        .route(devices::put_device, scopes(&["devices:write"]))
-        .route(devices::delete_device, scopes(&["devices:write"]))
+        .route(home::get_home, scopes(needs::HOME))
+        .route(products::list_products, scopes(needs::PRODUCTS))
+        .route(product_feed::scroll_products, scopes(needs::PRODUCTS))
+        .route(orders::list_orders, scopes(needs::ORDERS))
+        .route(place_order::place_order, scopes(needs::ORDER))
+        .route(notifications::sync_notifications, scopes(needs::NOTIFICATIONS))
+        .route(notifications::read_notification, scopes(needs::READ_NOTIFICATION))
+        .route(devices::list_devices, scopes(needs::DEVICES))
+        .route(devices::put_device, scopes(needs::DEVICES))
+        .route(devices::delete_device, scopes(needs::DEVICES))
 }

@@ -22,7 +22,7 @@ use actix_web::{
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-pub use render::{RenderProblems, problem_from_error};
+pub use render::{RenderProblems, problem_from_error, report};
 
 /// The media type of a problem (RFC 9457 section 3).
 pub const PROBLEM_JSON: &str = "application/problem+json";

@@ -47,6 +47,15 @@ impl TokenExchange {
         Self { provider, audience: audience.to_owned() }
     }
 
+    /// The caller of something that was let in as a whole, as private services know it.
+    pub(crate) async fn for_part(
+        &self,
+        context: &RequestContext,
+        identity: &PartIdentity,
+    ) -> Result<OnBehalf, Problem> {
+        self.on_behalf(context, &identity.subject).await
+    }
+
     async fn on_behalf(&self, context: &RequestContext, subject: &SubjectToken) -> Result<OnBehalf, Problem> {
         let caller = context.require_caller()?;
         // No scopes are named: the caller's own carry over, and the provider decides what they are worth there.

@@ -43,6 +43,23 @@ pub struct Price {
     pub currency: String,
 }
 
+/// The longest id of a category, in bytes.
+const MAX_CATEGORY_BYTES: usize = 64;
+
+/// Whether a text can be the id of a category.
+#[must_use]
+pub fn is_category(id: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    (1..=MAX_CATEGORY_BYTES).contains(&id.len()) && id.bytes().all(plain)
+}
+
+#[derive(Serialize)]
+struct ByIdsQuery {
+    /// Ids, with commas between them.
+    skus: String,
+    limit: usize,
+}
+
 #[derive(Serialize)]
 struct ListQuery<'a> {
     offset: u64,
@@ -71,6 +88,22 @@ impl Catalog {
         category: Option<&str>,
     ) -> Result<Fetched<ProductList>, DownstreamError> {
         self.products_from(context, page.offset(), page, category).await
+    }
+
+    /// The products of these ids, in no order; those that are sold no more are left out.
+    ///
+    /// # Errors
+    /// As any call.
+    pub async fn by_ids(
+        &self,
+        context: &RequestContext,
+        ids: &[String],
+    ) -> Result<Fetched<ProductList>, DownstreamError> {
+        let mut ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        // Equal questions are asked once, so the same ids have to be the same question.
+        ids.sort_unstable();
+        let query = ByIdsQuery { skus: ids.join(","), limit: ids.len().max(1) };
+        self.downstream.get(context, &["products"]).query(&query).json().await
     }
 
     /// As many products as a page has from this place on; `page` says in which order and which.

@@ -8,7 +8,7 @@ use shared_lib::{
     downstream::{Downstream, DownstreamError, Failure, Fetched},
     idempotency::{IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_REUSED, IdempotencyKey, Scope},
     pagination::PageRequest,
-    problem::{Problem, ProblemKind},
+    problem::{FieldError, Problem, ProblemKind},
 };
 
 use crate::{
@@ -141,6 +141,31 @@ impl Orders {
         let call = call.header(IDEMPOTENCY_KEY, &intent.to_string()).idempotent();
         call.json::<Order>().await.map(|fetched| fetched.value).map_err(refused)
     }
+}
+
+/// The most lines of one order.
+const MAX_LINES: usize = 50;
+/// The longest id of a product, in bytes.
+const MAX_ID_BYTES: usize = 64;
+
+/// Checks what is ordered.
+///
+/// # Errors
+/// A `validation-failed` problem with every fault.
+pub fn check_lines(lines: &[Line]) -> Result<(), Problem> {
+    let mut errors = Vec::new();
+    if !(1..=MAX_LINES).contains(&lines.len()) {
+        errors.push(FieldError::body("/lines", "must have 1 to 50 entries"));
+    }
+    for (number, line) in lines.iter().enumerate().take(MAX_LINES) {
+        if line.sku.is_empty() || line.sku.len() > MAX_ID_BYTES {
+            errors.push(FieldError::body(format!("/lines/{number}/product"), "must be the id of a product"));
+        }
+        if line.quantity == 0 {
+            errors.push(FieldError::body(format!("/lines/{number}/quantity"), "must be 1 or more"));
+        }
+    }
+    if errors.is_empty() { Ok(()) } else { Err(Problem::validation(&errors)) }
 }
 
 /// What a caller means by a key when it orders: one intent, through whichever door of this BFF it is asked for. The service

@@ -2,10 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, post, web};
 use serde::Deserialize;
-use shared_lib::{
-    idempotency::IdempotencyKey,
-    problem::{FieldError, Problem},
-};
+use shared_lib::{idempotency::IdempotencyKey, problem::Problem};
 use utoipa::ToSchema;
 
 use super::orders::OrderItem;
@@ -17,11 +14,6 @@ use crate::{
         orders::{self, Line},
     },
 };
-
-/// The most lines of one order.
-const MAX_LINES: usize = 50;
-/// The longest id of a product, in bytes.
-const MAX_ID_BYTES: usize = 64;
 
 /// What is ordered.
 #[derive(Deserialize, ToSchema)]
@@ -43,24 +35,9 @@ pub struct NewLineParams {
     quantity: u32,
 }
 
-impl NewOrderParams {
-    fn into_lines(self) -> Result<Vec<Line>, Problem> {
-        let mut errors = Vec::new();
-        if !(1..=MAX_LINES).contains(&self.lines.len()) {
-            errors.push(FieldError::body("/lines", "must have 1 to 50 entries"));
-        }
-        for (number, line) in self.lines.iter().enumerate().take(MAX_LINES) {
-            if line.product.is_empty() || line.product.len() > MAX_ID_BYTES {
-                errors.push(FieldError::body(format!("/lines/{number}/product"), "must be the id of a product"));
-            }
-            if line.quantity == 0 {
-                errors.push(FieldError::body(format!("/lines/{number}/quantity"), "must be 1 or more"));
-            }
-        }
-        if !errors.is_empty() {
-            return Err(Problem::validation(&errors));
-        }
-        Ok(self.lines.into_iter().map(|line| Line { sku: line.product, quantity: line.quantity }).collect())
+impl From<NewLineParams> for Line {
+    fn from(line: NewLineParams) -> Self {
+        Self { sku: line.product, quantity: line.quantity }
     }
 }
 
@@ -86,7 +63,8 @@ pub async fn place_order(
     order: web::Json<NewOrderParams>,
 ) -> Result<HttpResponse, Problem> {
     let key = IdempotencyKey::required(request.headers())?;
-    let lines = order.into_inner().into_lines()?;
+    let lines: Vec<_> = order.into_inner().lines.into_iter().map(Line::from).collect();
+    orders::check_lines(&lines)?;
     let order = services.orders.place(&user, orders::intent(user.context(), &key)?, &lines).await?;
     Ok(HttpResponse::Created().json(OrderItem::from(order)))
 }

@@ -13,7 +13,10 @@ use crate::{
     fields::{Fields, FieldsParam, Trimmed},
     money::Money,
     openapi::Refusals,
-    services::{Services, catalog::Product},
+    services::{
+        Services,
+        catalog::{Product, is_category},
+    },
 };
 
 /// The fields are the catalog's own names.
@@ -25,9 +28,6 @@ pub(super) const PRODUCTS: PageSpec = PageSpec {
 
 /// What can be asked for by `fields`.
 pub(super) const FIELDS: &[&str] = &["id", "name", "price", "img"];
-
-/// The longest id of a category, in bytes.
-const MAX_CATEGORY_BYTES: usize = 64;
 
 /// What a list of products is asked for by.
 pub struct ProductsParams {
@@ -57,11 +57,7 @@ impl FromQuery for ProductsParams {
 /// Reads `category`.
 pub(super) fn category(query: &mut QueryReader<'_>) -> Option<String> {
     let category = query.text("category");
-    let wrong = category.as_ref().is_some_and(|id| {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-        id.is_empty() || id.len() > MAX_CATEGORY_BYTES || !id.bytes().all(plain)
-    });
-    if wrong {
+    if category.as_deref().is_some_and(|id| !is_category(id)) {
         query.reject(FieldError::query("category", "must be the id of a category"));
     }
     category

@@ -2,7 +2,12 @@
 
 use std::collections::HashSet;
 
-use bff_mobile::{BffMobile, SCREEN_KINDS, auth::challenge, rollout, services};
+use bff_mobile::{
+    BffMobile, SCREEN_KINDS,
+    auth::challenge,
+    graphql::{Graphql, problems},
+    rollout, services,
+};
 use shared_lib::{idempotency, problem::kinds, service::Bff};
 
 #[test]
@@ -10,6 +15,13 @@ fn openapi_json_is_what_the_code_says() {
     let document = BffMobile::openapi().to_pretty_json().expect("the document is JSON");
     let message = "the contract has changed: run `make openapi` and review the difference";
     assert!(include_str!("../../openapi.json").trim_end() == document, "{message}");
+}
+
+/// Shows: M9
+#[test]
+fn schema_graphql_is_what_the_code_says() {
+    let message = "the contract has changed: run `make openapi` and review the difference";
+    assert!(include_str!("../../schema.graphql") == Graphql::sdl(), "{message}");
 }
 
 #[test]
@@ -29,7 +41,8 @@ fn the_route_table_is_readable() {
 
 #[test]
 fn codes_of_problems_are_used_once() {
-    let own = [challenge::KINDS, idempotency::KINDS, rollout::KINDS, services::KINDS, SCREEN_KINDS].concat();
+    let own =
+        [challenge::KINDS, idempotency::KINDS, problems::KINDS, rollout::KINDS, services::KINDS, SCREEN_KINDS].concat();
     let codes: Vec<_> = kinds::ALL.iter().chain(&own).map(|kind| kind.code).collect();
     let unique: HashSet<_> = codes.iter().collect();
     assert_eq!(unique.len(), codes.len(), "{codes:?}");

@@ -2,10 +2,13 @@
 
 mod access_tokens;
 mod batch;
+mod bombs;
 mod contract;
 mod cut_network;
 mod devices;
 mod dpop;
+mod graphql;
+mod graphql_refusals;
 mod harness;
 mod home;
 mod notifications;

@@ -35,6 +35,8 @@ struct ListParams {
     price_min: Option<u64>,
     /// Minor units, inclusive.
     price_max: Option<u64>,
+    /// Ids of products, with commas between them.
+    skus: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -66,7 +68,8 @@ async fn list_products(request: HttpRequest, world: web::Data<World>, params: we
     let words: Vec<String> =
         params.q.as_deref().unwrap_or_default().split_whitespace().map(str::to_lowercase).collect();
     let wanted = |product: &Product, text: &str| {
-        params.category.as_deref().is_none_or(|category| is_in(product, category))
+        params.skus.as_deref().is_none_or(|skus| skus.split(',').any(|sku| sku == product.sku))
+            && params.category.as_deref().is_none_or(|category| is_in(product, category))
             && params.price_min.is_none_or(|min| product.price.amount_minor >= min)
             && params.price_max.is_none_or(|max| product.price.amount_minor <= max)
             && words.iter().all(|word| text.contains(word.as_str()))

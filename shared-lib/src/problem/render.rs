@@ -180,6 +180,11 @@ fn causes(problem: &Problem) -> String {
     text
 }
 
+/// Logs a problem that is answered within a body and not as one, such as the failure of one field of a graph.
+pub fn report(problem: &Problem) {
+    log(problem, &causes(problem));
+}
+
 fn log(problem: &Problem, cause: &str) {
     let code = problem.kind().code;
     if problem.status_code().is_server_error() {
