@@ -102,7 +102,7 @@ impl Auth {
         let origin = settings.server.public_origin.origin().ascii_serialization();
         let login_seal = Seal::new(&keys.derive("login")?, session.login_lifetime());
         let cookie_keys = CookieKeys::new(&keys.derive("session cookie")?, settings.session_cookie_name());
-        let csrf = Csrf::new(&keys.derive("csrf")?, origin, is_secure);
+        let csrf = Csrf::new(&keys.derive("csrf")?, origin, settings.cors.allowed_origins.to_vec(), is_secure);
         let logout_tickets = Seal::new(&keys.derive("logout")?, LOGOUT_TICKET_LIFETIME);
         let sessions = Sessions::new(records, TokenSeals::new(keys), idle, clock.clone());
         let provider = ProviderShared::new(provider_settings(&settings)?, clock.clone())?;

@@ -15,19 +15,22 @@ pub mod proxy;
 mod representation;
 pub mod services;
 pub mod settings;
+mod spa;
 mod start_page;
 mod views;
 
-use std::{rc::Rc, sync::Arc};
+use std::{path::PathBuf, rc::Rc, sync::Arc};
 
 use actix_web::{
-    middleware::from_fn,
+    middleware::{Condition, from_fn},
     web::{self, ServiceConfig},
 };
+use anyhow::Context;
+use clap::Subcommand;
 use shared_lib::{
     downstream::{Registry, Tokens},
     server::{InfoSource, RouteTable, describe},
-    service::{Bff, NoCommand, ServiceSettings, Start},
+    service::{Bff, ServiceSettings, Start},
     versioning::{Lifecycle, Versioned},
 };
 use utoipa::openapi::{
@@ -42,6 +45,7 @@ use crate::{
     representation::Representation,
     services::Services,
     settings::{PROVIDER, WebSettings},
+    spa::{RenderedPages, Renderer, Spa},
 };
 
 /// The service.
@@ -55,7 +59,19 @@ pub struct WebState {
     auth: Arc<Auth>,
     answers: web::Data<Answers>,
     live: web::Data<Live>,
+    spa: web::Data<Spa>,
+    rendered: RenderedPages,
     v1: Lifecycle,
+}
+
+/// What it does beside serving.
+#[derive(Debug, Clone, Subcommand)]
+pub enum WebCommand {
+    /// Print the content security policy by hashes for the application's index.html, for a CDN that serves it.
+    SpaPolicy {
+        /// The folder with the built application; [spa] folder unless given.
+        folder: Option<PathBuf>,
+    },
 }
 
 /// What the paths of version 1 begin with.
@@ -68,7 +84,7 @@ impl Bff for BffWeb {
         &["users", "orders", "accounts", "notifications", "catalog", "categories", "promotions", "cart", PROVIDER];
     type Settings = WebSettings;
     type State = WebState;
-    type Command = NoCommand;
+    type Command = WebCommand;
 
     fn routes() -> RouteTable {
         views::routes()
@@ -100,7 +116,13 @@ impl Bff for BffWeb {
         let answers = web::Data::new(Answers::new(&start.settings.http_cache, start.clock.clone()));
         let live = web::Data::new(Live::new(&start.settings));
         let auth = Auth::new(Arc::clone(&start.settings), start.clock)?;
-        Ok(WebState { settings: start.settings, registry: start.registry, auth: Arc::new(auth), answers, live, v1 })
+        let spa = web::Data::new(Spa::start(&start.settings.spa)?);
+        let rendered = RenderedPages::new(&start.settings.spa, start.settings.server().request_timeout());
+        if let Some(renderer) = &start.settings.spa.render {
+            start.registry.require(&[renderer])?;
+        }
+        let (settings, registry) = (start.settings, start.registry);
+        Ok(WebState { settings, registry, auth: Arc::new(auth), answers, live, spa, rendered, v1 })
     }
 
     fn configure(state: &WebState, config: &mut ServiceConfig) {
@@ -116,13 +138,19 @@ impl Bff for BffWeb {
             Ok(services) => services,
             Err(error) => return tracing::error!(%error, "a worker has no services"),
         };
+        let renderer = state.settings.spa.render.as_ref().and_then(|name| downstreams.get(name).ok());
+        let renderer = renderer.map(|renderer| Renderer::new(renderer, state.rendered.clone()));
+        let cors = &state.settings.cors;
+        let files = state.spa.clone();
         let cookie_keys = state.auth.cookie_keys();
         let routes = Self::routes_of(&state.settings)
             .into_scope(Rc::new(guard::WebGuard::new(auth.clone())), state.settings.server().request_timeout())
             .wrap(Representation)
             .wrap(state.auth.session_middleware())
             .wrap(from_fn(move |request, next| cookie_keys.clone().accept_former(request, next)))
-            .wrap(Versioned::new(V1, state.v1.clone()));
+            .wrap(Versioned::new(V1, state.v1.clone()))
+            .wrap(Condition::new(!cors.allowed_origins.is_empty(), spa::cors(cors)))
+            .wrap(from_fn(move |request, next| spa::serve_files(files.clone(), request, next)));
         config
             .app_data(web::Data::new(services))
             .app_data(web::Data::new(downstreams))
@@ -130,8 +158,10 @@ impl Bff for BffWeb {
             .app_data(state.live.clone())
             .app_data(web::JsonConfig::default().limit(state.settings.server().max_body_bytes))
             .app_data(auth)
+            .app_data(state.spa.clone())
+            .app_data(web::Data::new(renderer))
             .service(routes)
-            .default_service(web::to(start_page::get_page));
+            .default_service(web::to(spa::get_page));
     }
 
     fn drain(state: &WebState) {
@@ -148,7 +178,11 @@ impl Bff for BffWeb {
         config.app_data(sessions).service(operators::end_sessions_of_subject);
     }
 
-    async fn run(command: NoCommand, _: Arc<WebSettings>) -> anyhow::Result<()> {
-        match command {}
+    #[expect(clippy::print_stdout, reason = "printing is what this command is for")]
+    async fn run(command: WebCommand, settings: Arc<WebSettings>) -> anyhow::Result<()> {
+        let WebCommand::SpaPolicy { folder } = command;
+        let folder = folder.as_ref().or(settings.spa.folder.as_ref()).context("name a folder, or set [spa] folder")?;
+        println!("{}", spa::policy_by_hashes(&settings.spa, folder)?);
+        Ok(())
     }
 }

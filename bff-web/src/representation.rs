@@ -4,7 +4,8 @@
 //! secrets (BREACH: whoever can put text into an answer and see its length can guess what else is in it). An attacker needs
 //! three things in one compressed answer: a secret, text of theirs beside it, and requests in the victim's name. Here
 //! - no marked answer carries a secret: session keys, CSRF tokens and provider tokens travel in headers and cookies, which
-//!   no content coding touches, and the answers under `/api/auth`, HTML pages and errors are never marked;
+//!   no content coding touches, and the answers under `/api/auth` and errors are never marked. A page of the application
+//!   has a nonce, which is another one each time it is asked for;
 //! - no marked answer of a user repeats text of the request: at most a page's number and size, which are read as numbers;
 //! - another site's requests carry no session, because its cookie is SameSite.
 //!

@@ -1,10 +1,12 @@
 //! The settings of `bff-web`; `config/default.toml` explains each key and is the built-in layer.
 
+mod cors;
 mod http_cache;
 mod oidc;
 mod proxy;
 mod redis;
 mod session;
+mod spa;
 
 use serde::Deserialize;
 use shared_lib::{
@@ -16,11 +18,13 @@ use shared_lib::{
 };
 use url::Url;
 
+pub use cors::CorsSettings;
 pub use http_cache::HttpCacheSettings;
 pub use oidc::{ClientAssertionAudience, ClientAuthentication, OidcSettings};
 pub use proxy::{ProxiedSettings, ProxyAccess, ProxySettings};
 pub use redis::RedisSettings;
 pub use session::{SameSiteSetting, SessionSettings, SessionStoreKind};
+pub use spa::SpaSettings;
 
 /// The name of the downstream that is the OpenID provider.
 pub(crate) const PROVIDER: &str = "provider";
@@ -45,6 +49,10 @@ pub struct WebSettings {
     pub http_cache: HttpCacheSettings,
     /// Streams of server-sent events.
     pub streams: StreamSettings,
+    /// The application and its pages.
+    pub spa: SpaSettings,
+    /// Pages of other origins, in development.
+    pub cors: CorsSettings,
     /// The end of version 1.
     pub api_v1: VersionSettings,
     /// Logs and traces.
@@ -98,6 +106,8 @@ impl Settings for WebSettings {
         self.session.audit("session", findings);
         self.http_cache.audit("http_cache", findings);
         self.streams.audit("streams", findings);
+        self.spa.audit("spa", findings);
+        self.cors.audit("cors", findings);
         self.api_v1.audit("api_v1", findings);
         self.redis.audit("redis", findings);
         for (name, downstream) in &self.downstreams {
@@ -111,6 +121,8 @@ impl Settings for WebSettings {
                 let message = "must be https in production: this service's credentials and the users' tokens go there";
                 findings.require(is_https, format!("downstreams.{PROVIDER}.urls"), message);
             }
+            self.spa.audit_production("spa", findings);
+            self.cors.audit_production("cors", findings);
         }
     }
 }

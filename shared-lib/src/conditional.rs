@@ -35,6 +35,12 @@ impl EntityTag {
         Self { weak: true, opaque: hash(content) }
     }
 
+    /// The strong tag of exactly these bytes.
+    #[must_use]
+    pub fn strong_of(content: &[u8]) -> Self {
+        Self { weak: false, opaque: hash(content) }
+    }
+
     /// The strong tag of a version of something that each owner has one of at the same address. The owner is in it, so
     /// that a browser that two people use one after the other is never told that the one's version is the other's.
     #[must_use]

@@ -44,13 +44,17 @@ pub(super) struct Csrf {
     /// The present one first; those that it replaced still check.
     macs: Vec<Hmac<Sha256>>,
     origin: String,
+    /// Origins of development servers whose pages count as our own.
+    other_origins: Vec<String>,
     secure: bool,
 }
 
 impl Csrf {
-    /// `keys` has the present one first. `origin` is the public one; `secure` says whether it is https.
-    pub(super) fn new(keys: &[[u8; 64]], origin: String, secure: bool) -> Self {
-        Self { macs: keys.iter().map(|key| Hmac::new(key.into())).collect(), origin, secure }
+    /// `keys` has the present one first. `origin` is the public one, `other_origins` are those of development servers;
+    /// `secure` says whether the public one is https.
+    pub(super) fn new(keys: &[[u8; 64]], origin: String, other_origins: Vec<String>, secure: bool) -> Self {
+        let macs = keys.iter().map(|key| Hmac::new(key.into())).collect();
+        Self { macs, origin, other_origins, secure }
     }
 
     /// A cookie with a fresh token for the session with this handle, or for someone who is not signed in.
@@ -82,9 +86,13 @@ impl Csrf {
     /// What the browser says about where the request comes from: `Sec-Fetch-Site`, or `Origin` from one that does not know
     /// it. Every browser sends one of the two with an unsafe method; who sends neither is not our page.
     fn is_from_own_page(&self, headers: &HeaderMap) -> bool {
+        let origin = headers.get(ORIGIN);
+        if origin.is_some_and(|origin| self.other_origins.iter().any(|other| origin == other.as_str())) {
+            return true;
+        }
         match headers.get(SEC_FETCH_SITE) {
             Some(site) => site == "same-origin",
-            None => headers.get(ORIGIN).is_some_and(|origin| origin == self.origin.as_str()),
+            None => origin.is_some_and(|origin| origin == self.origin.as_str()),
         }
     }
 
@@ -108,7 +116,7 @@ mod tests {
     use super::*;
 
     fn csrf() -> Csrf {
-        Csrf::new(&[[7; 64]], "https://shop.example".to_owned(), true)
+        Csrf::new(&[[7; 64]], "https://shop.example".to_owned(), vec!["http://localhost:4200".to_owned()], true)
     }
 
     fn headers(fields: &[(HeaderName, &str)]) -> HeaderMap {

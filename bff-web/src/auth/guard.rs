@@ -158,7 +158,7 @@ fn redirect_to_sign_in(request: &ServiceRequest) -> Problem {
 }
 
 /// Whether a person goes to this address, as browsers say it (Fetch Metadata), or as older ones let it be known.
-fn is_navigation(method: &Method, headers: &HeaderMap) -> bool {
+pub(crate) fn is_navigation(method: &Method, headers: &HeaderMap) -> bool {
     if *method != Method::GET {
         return false;
     }

@@ -15,6 +15,7 @@ mod products;
 mod products_page;
 mod proxy;
 mod settings;
+mod spa;
 mod start_page;
 mod streams;
 mod trace;

@@ -49,6 +49,29 @@ fn production_starts_with_settings_that_are_safe() {
     assert_eq!(faults(&safe), "");
 }
 
+/// Shows: W15, W16
+#[test]
+fn production_lets_no_page_of_another_origin_call_and_no_script_run_unasked() {
+    let faults = faults(&[
+        ("BFF_WEB__ENVIRONMENT", "production"),
+        ("BFF_WEB__CORS__ALLOWED_ORIGINS", "http://localhost:4200"),
+        ("BFF_WEB__SPA__CONTENT_SECURITY_POLICY", "script-src 'nonce-{nonce}' 'unsafe-inline'"),
+    ]);
+    for key in ["cors.allowed_origins", "spa.content_security_policy"] {
+        assert!(faults.contains(&format!("  {key}: ")), "{key} is not in:\n{faults}");
+    }
+}
+
+/// Shows: W16
+#[test]
+fn an_origin_that_may_call_is_named() {
+    for origin in ["*", "http://*.example", "http://localhost:4200/", "localhost:4200", "null", "file:///x"] {
+        let faults = faults(&[("BFF_WEB__CORS__ALLOWED_ORIGINS", origin)]);
+        assert!(faults.contains("  cors.allowed_origins: "), "{origin}: {faults}");
+    }
+    assert_eq!(faults(&[("BFF_WEB__CORS__ALLOWED_ORIGINS", "http://localhost:4200,https://dev.example")]), "");
+}
+
 #[test]
 fn each_wrong_value_is_named_by_its_key() {
     let faults = faults(&[

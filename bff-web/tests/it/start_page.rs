@@ -10,7 +10,7 @@ async fn the_page_is_html_that_runs_no_script_but_its_own() {
     let world = World::start().await;
     let mut nonces = std::collections::BTreeSet::new();
     for path in ["/", "/orders/17?tab=lines", "/index.html", "/apiary"] {
-        let answer = world.service.get(path).await;
+        let answer = world.browser().navigate(path).await.answer;
         assert_eq!(answer.status, StatusCode::OK, "{path}");
         assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
         assert_eq!(answer.header("cache-control"), Some("no-store"));

@@ -32,6 +32,12 @@ impl Coding {
     /// that open, and a body is of more use than a 406.
     #[must_use]
     pub fn negotiate(headers: &HeaderMap) -> Option<Self> {
+        Self::negotiate_among(headers, &Self::ALL)
+    }
+
+    /// As [`negotiate`](Self::negotiate), for content that is only there in these codings.
+    #[must_use]
+    pub fn negotiate_among(headers: &HeaderMap, available: &[Self]) -> Option<Self> {
         let fields = headers.get_all(ACCEPT_ENCODING).filter_map(|value| value.to_str().ok());
         let offers: Vec<(&str, u16)> = fields.flat_map(|field| field.split(',')).filter_map(offer).collect();
         let weight = |name: &str| {
@@ -41,7 +47,7 @@ impl Coding {
         let others = weight("*").unwrap_or(0);
         let identity = weight("identity").unwrap_or(0);
         let mut best = None;
-        for coding in Self::ALL {
+        for &coding in available {
             let weight = weight(coding.as_str()).unwrap_or(others);
             if weight > 0 && weight >= identity && best.is_none_or(|(known, _)| weight > known) {
                 best = Some((weight, coding));
@@ -109,5 +115,13 @@ mod tests {
             assert_eq!(negotiated(field), expected, "{field}");
         }
         assert_eq!(Coding::negotiate(&HeaderMap::new()), None);
+    }
+
+    /// Shows: M5
+    #[test]
+    fn of_what_there_is_the_client_gets_what_it_likes_best() {
+        let headers: HeaderMap = [(ACCEPT_ENCODING, HeaderValue::from_static("gzip, br"))].into_iter().collect();
+        assert_eq!(Coding::negotiate_among(&headers, &[Coding::Zstd, Coding::Gzip]), Some(Coding::Gzip));
+        assert_eq!(Coding::negotiate_among(&headers, &[Coding::Zstd]), None);
     }
 }
