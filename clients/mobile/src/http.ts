@@ -31,6 +31,8 @@ export interface CallOptions {
   body?: unknown;
   /** Makes a write safe to repeat. */
   idempotencyKey?: string;
+  /** Says that a write may be repeated without a key, because to do it again changes nothing. */
+  repeatable?: boolean;
   signal?: AbortSignal;
 }
 
@@ -53,7 +55,7 @@ export class Http {
   /** Makes a call. Throws `ProblemError`, `NetworkError` or `SignInRequired`. */
   async call<T>(method: string, path: string, options: CallOptions = {}): Promise<Answer<T>> {
     const { maxAttempts = 4, maxWaitMs = 30_000 } = this.#settings;
-    const repeatable = ["GET", "PUT", "DELETE"].includes(method) || options.idempotencyKey !== undefined;
+    const repeatable = ["GET", "PUT", "DELETE"].includes(method) || options.idempotencyKey !== undefined || options.repeatable === true;
     for (let attempt = 1; ; attempt++) {
       const failure = await this.#attempt<T>(method, path, options).catch((error: unknown) => asFailure(error));
       if (!(failure instanceof Error)) return failure;

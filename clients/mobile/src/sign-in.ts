@@ -77,7 +77,7 @@ async function challenge(verifier: string): Promise<string> {
 }
 
 /** 256 bits. */
-function randomText(): string {
+export function randomText(): string {
   return base64Url(crypto.getRandomValues(new Uint8Array(32)));
 }
 

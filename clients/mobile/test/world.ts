@@ -98,6 +98,16 @@ export class World {
     if (!answer.ok) throw new Error(`the sandbox refused the rules: ${await answer.text()}`);
   }
 
+  /** Gives a user a notification. */
+  async publish(user: string, title: string): Promise<void> {
+    const answer = await fetch(`${this.services}/notifications/publish`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ user, title, body: "text" }),
+    });
+    if (!answer.ok) throw new Error(`the sandbox refused a notification: ${await answer.text()}`);
+  }
+
   /** How often the provider was asked for a refresh. */
   async refreshes(): Promise<number> {
     const counters = (await (await fetch(`${this.issuer}/dev/counters`)).json()) as { refreshes: number };
