@@ -103,8 +103,11 @@ impl Bff for BffMobile {
     }
 
     fn info(state: &MobileState) -> Vec<InfoSource> {
-        let state = state.clone();
-        vec![Arc::new(move || ("signingKeys", state.signing_keys_info()))]
+        let (keys, tokens) = (state.clone(), state.clone());
+        vec![
+            Arc::new(move || ("signingKeys", keys.signing_keys_info())),
+            Arc::new(move || ("believedTokens", tokens.believed_tokens_info())),
+        ]
     }
 
     #[expect(clippy::print_stdout, reason = "printing is what this command is for")]

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use shared_lib::{
     clock::Clock,
     downstream::{Downstreams, Registry, RegistryError},
-    jwt::{AccessTokenVerifier, JwksUrl, KeySet, KeySetSettings, Keys, dpop::DpopVerifier},
+    jwt::{AccessTokenVerifier, BelievedTokens, JwksUrl, KeySet, KeySetSettings, Keys, dpop::DpopVerifier},
     oauth::{ClientAuth, ProviderClient, ProviderSettings, ProviderShared},
     service::Start,
 };
@@ -30,6 +30,7 @@ pub struct MobileState {
     pub(crate) dpop: DpopVerifier,
     pub(crate) rollout: Rollout,
     pub(crate) graphql: Graphql,
+    believed: Option<BelievedTokens>,
     clock: Clock,
 }
 
@@ -67,7 +68,8 @@ impl MobileState {
             None => TrustedDocuments::default(),
         };
         let graphql = Graphql::new(rules, trusted);
-        let state = Self { settings, registry, provider, signing_keys, dpop, rollout, graphql, clock };
+        let believed = settings.jwt.believed(&clock);
+        let state = Self { settings, registry, provider, signing_keys, dpop, rollout, graphql, believed, clock };
         // A worker cannot say that it has no services, so the start does.
         let downstreams = state.registry.for_worker();
         Services::new(&downstreams).context("[downstreams]")?;
@@ -85,6 +87,11 @@ impl MobileState {
         })
     }
 
+    /// What `/info` says about the tokens that are believed without another look: how many, or nothing where none are.
+    pub(crate) fn believed_tokens_info(&self) -> Value {
+        json!(self.believed.as_ref().map(BelievedTokens::len))
+    }
+
     pub(crate) fn identity(&self, downstreams: &Downstreams) -> Result<WorkerIdentity, RegistryError> {
         let provider = ProviderClient::new(self.provider.clone(), downstreams.get(PROVIDER)?);
         let keys = match (&self.signing_keys, &self.settings.jwt.jwks_url) {
@@ -95,6 +102,10 @@ impl MobileState {
             _ => provider.keys(),
         };
         let verifier = AccessTokenVerifier::new(self.settings.jwt.rules(), keys.clone(), self.clock.clone());
+        let verifier = match &self.believed {
+            Some(believed) => verifier.remembering(believed.clone()),
+            None => verifier,
+        };
         Ok(WorkerIdentity { verifier, provider, keys })
     }
 }

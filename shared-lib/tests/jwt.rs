@@ -2,6 +2,10 @@
 
 #[path = "jwt/access_tokens.rs"]
 mod access_tokens;
+#[path = "jwt/believed.rs"]
+mod believed;
+#[path = "jwt/forgeries.rs"]
+mod forgeries;
 #[path = "jwt/id_tokens.rs"]
 mod id_tokens;
 #[path = "jwt/issuer.rs"]

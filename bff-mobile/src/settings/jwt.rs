@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use shared_lib::{
-    jwt::{AccessTokenSettings, MAX_CLOCK_SKEW, Profile},
+    clock::Clock,
+    jwt::{AccessTokenSettings, BelievedTokens, MAX_CLOCK_SKEW, Profile},
     settings::{Findings, key},
 };
 use url::Url;
@@ -13,6 +14,8 @@ use super::is_issuer;
 
 /// The longest lifetime that can be allowed: a day.
 const MAX_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+/// The most tokens that can be kept: a gigabyte of them.
+const MAX_CACHED: u64 = 1_000_000;
 
 /// How the issuer marks its access tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -40,6 +43,10 @@ pub struct JwtSettings {
     pub clock_skew_ms: u64,
     /// The longest lifetime of a token, at most a day.
     pub max_lifetime_ms: u64,
+    /// How many tokens that were believed are kept; 0: none.
+    pub cache_max_tokens: u64,
+    /// How long one of them is believed without another look.
+    pub cache_max_age_ms: u64,
 }
 
 impl JwtSettings {
@@ -55,6 +62,13 @@ impl JwtSettings {
             max_lifetime: Duration::from_millis(self.max_lifetime_ms),
             ..AccessTokenSettings::new(&self.issuer, &self.audience)
         }
+    }
+
+    /// What keeps tokens that were believed, where it is wanted.
+    #[must_use]
+    pub fn believed(&self, clock: &Clock) -> Option<BelievedTokens> {
+        let max_age = Duration::from_millis(self.cache_max_age_ms);
+        (self.cache_max_tokens > 0).then(|| BelievedTokens::new(self.cache_max_tokens, max_age, clock.clone()))
     }
 
     /// Checks what types cannot. `prefix` is the section's path.
@@ -75,6 +89,10 @@ impl JwtSettings {
             key(prefix, "max_lifetime_ms"),
             format!("must be from 1 to {lifetime}"),
         );
+        let few = self.cache_max_tokens <= MAX_CACHED;
+        findings.require(few, key(prefix, "cache_max_tokens"), format!("must be from 0 to {MAX_CACHED}"));
+        let short = (1..=300_000).contains(&self.cache_max_age_ms);
+        findings.require(short, key(prefix, "cache_max_age_ms"), "must be from 1 to 300000");
     }
 
     /// Checks what production asks for on top.

@@ -177,3 +177,30 @@ async fn a_path_that_is_not_there_is_a_problem() {
     let unknown = stage.get("/v1/nothing").await;
     assert_eq!((unknown.status.as_u16(), &unknown.json()["code"]), (404, &json!("not-found")));
 }
+
+/// Shows: M1
+#[actix_web::test]
+async fn tokens_are_kept_where_it_is_wanted_and_end_when_they_end() {
+    let (clock, hand) = Clock::manual_at(Clock::system().wall());
+    let variables = [("BFF_MOBILE__JWT__CACHE_MAX_TOKENS", "100"), ("BFF_MOBILE__JWT__CACHE_MAX_AGE_MS", "300000")];
+    let stage = Stage::on(sandbox().await, &variables, clock).await;
+    let info = async || stage.service.get_management("/info").await.json()["believedTokens"].clone();
+    assert_eq!(info().await, 0);
+    let token = stage.token("alice");
+    for _ in 0..3 {
+        assert_eq!(stage.get_with("/v1/products?size=1", &token).await.status, 200);
+    }
+    assert_eq!(info().await, 1);
+    let without_scopes = stage.token_with("alice", &[], |token| token);
+    for _ in 0..2 {
+        assert_eq!(
+            stage.get_with("/v1/products?size=1", &without_scopes).await.status,
+            403,
+            "scopes are asked for anew"
+        );
+    }
+    // Past the end and what clocks may be apart.
+    hand.advance(Duration::from_secs(300 + 31));
+    let expired = stage.get_with("/v1/products?size=1", &token).await;
+    assert_eq!((expired.status.as_u16(), &expired.json()["code"]), (401, &json!("invalid-token")));
+}
