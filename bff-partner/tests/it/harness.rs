@@ -162,8 +162,8 @@ pub async fn admin_over(database_url: &Secret, clock: Clock) -> KeyAdmin {
     KeyAdmin::new(KeyFormat::new(&Secret::from(CHECKSUM_KEY)), store, plans, ALL_SCOPES.to_vec(), clock)
 }
 
-/// The defaults with the sandbox's addresses, then these variables.
-pub fn settings(sandbox: &Sandbox, database_url: &str, variables: &[(&str, &str)]) -> PartnerSettings {
+/// The sandbox's addresses and free ports, then these variables.
+pub fn environment(sandbox: &Sandbox, database_url: &str, variables: &[(&str, &str)]) -> Vec<(String, String)> {
     let mut env = vec![
         ("BFF_PARTNER__SERVER__PORT".to_owned(), "0".to_owned()),
         ("BFF_PARTNER__SERVER__WORKERS".to_owned(), "1".to_owned()),
@@ -179,7 +179,12 @@ pub fn settings(sandbox: &Sandbox, database_url: &str, variables: &[(&str, &str)
     }
     env.retain(|(name, _)| !variables.iter().any(|(other, _)| other == name));
     env.extend(variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())));
-    match load(&Sources { file: None, env }) {
+    env
+}
+
+/// The defaults with [`environment`].
+pub fn settings(sandbox: &Sandbox, database_url: &str, variables: &[(&str, &str)]) -> PartnerSettings {
+    match load(&Sources { file: None, env: environment(sandbox, database_url, variables) }) {
         Ok(settings) => settings,
         Err(error) => panic!("{error}"),
     }

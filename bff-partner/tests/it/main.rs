@@ -2,6 +2,7 @@
 
 mod admin;
 mod contract;
+mod crash;
 mod docs;
 mod engines;
 mod harness;
@@ -13,6 +14,7 @@ mod keys_store;
 mod limits;
 mod on_behalf;
 mod orders;
+mod process;
 mod products;
 mod settings;
 mod tracing;

@@ -1,0 +1,57 @@
+//! The service as a process that can be killed.
+
+use std::{process::Stdio, time::Duration};
+
+use sandbox::Sandbox;
+use serde_json::Value;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+};
+
+use crate::harness::environment;
+
+/// It only ends tests that hang.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A replica of its own. It is killed when this is dropped.
+pub struct Process {
+    child: Child,
+    public: String,
+}
+
+impl Process {
+    /// Starts it and waits until it says that it is ready.
+    pub async fn start(sandbox: &Sandbox, database_url: &str, variables: &[(&str, &str)]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_bff-partner"))
+            .env_clear()
+            .envs(environment(sandbox, database_url, variables))
+            .env("BFF_PARTNER__TELEMETRY__LOG_FORMAT", "json")
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the binary can be started");
+        let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+        let public = loop {
+            let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.expect("it logs in time");
+            let line = line.expect("its output can be read").expect("it goes on until it is ready");
+            let line: Value = serde_json::from_str(&line).unwrap_or_default();
+            if let Some(address) = line["public"].as_str() {
+                break format!("http://{address}");
+            }
+        };
+        // Somebody reads what it says until it ends.
+        actix_web::rt::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        Self { child, public }
+    }
+
+    /// An address of its public listener.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.public)
+    }
+
+    /// Kills it, so that it does nothing more, and waits until it is gone.
+    pub async fn kill(mut self) {
+        self.child.kill().await.expect("it was running");
+    }
+}
