@@ -1,8 +1,12 @@
 //! Operations that were begun under an idempotency key, kept in the database, so that they survive a restart.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
 };
 
 use futures_util::future::{BoxFuture, FutureExt as _};
@@ -14,6 +18,9 @@ use crate::database::Database;
 
 /// After how many claims those that are over are deleted.
 const CLEAN_EVERY: u32 = 256;
+
+/// How long one exchange with the database may take; one that hangs must not hold the caller.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How often a claim is tried that meets an operation which is forgotten at the same moment.
 const ATTEMPTS: u32 = 3;
@@ -96,9 +103,14 @@ fn begun(row: &AnyRow, fingerprint: &str) -> Result<Begun, Box<dyn std::error::E
     }
 }
 
+async fn in_time<T>(exchange: impl Future<Output = Result<T, StoreFailure>>) -> Result<T, StoreFailure> {
+    let answer = tokio::time::timeout(PATIENCE, exchange).await;
+    answer.unwrap_or_else(|_| Err(StoreFailure::new("the database did not answer in time")))
+}
+
 impl IdempotencyStore for OperationStore {
     fn begin(&self, claim: Claim) -> BoxFuture<'_, Result<Begun, StoreFailure>> {
-        self.claim(claim).boxed()
+        in_time(self.claim(claim)).boxed()
     }
 
     fn complete<'a>(
@@ -107,10 +119,10 @@ impl IdempotencyStore for OperationStore {
         lease: Lease,
         answer: &'a KeptAnswer,
     ) -> BoxFuture<'a, Result<(), StoreFailure>> {
-        self.keep(scope, lease, answer).boxed()
+        in_time(self.keep(scope, lease, answer)).boxed()
     }
 
     fn release(&self, scope: Scope, lease: Lease) -> BoxFuture<'_, Result<(), StoreFailure>> {
-        self.give_up(scope, lease).boxed()
+        in_time(self.give_up(scope, lease)).boxed()
     }
 }

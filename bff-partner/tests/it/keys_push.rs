@@ -1,9 +1,11 @@
 //! A change of a key reaches every replica: by PostgreSQL's own messages, and where those are lost, all the same.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use bff_partner::database::Database;
+use futures_util::future::{Either, join_all, select};
 use shared_lib::{
+    clock::Clock,
     settings::Secret,
     testing::{PostgresServer, TestService, eventually, receive},
 };
@@ -67,6 +69,54 @@ async fn a_revoked_or_replaced_key_is_refused_on_every_replica_without_being_ask
     assert!(all_say(&replicas, by_hand.key.expose(), 200).await);
     server.query(&stage.database_url, &format!("DELETE FROM api_keys WHERE id = '{}'", by_hand.record.id));
     assert!(all_say(&replicas, by_hand.key.expose(), 401).await);
+}
+
+/// `cargo test -p bff-partner --test it revocations -- --nocapture` says how long it takes.
+///
+/// Shows: P2
+#[actix_web::test]
+async fn of_200_revocations_under_load_99_in_100_are_felt_by_three_replicas_within_a_second() {
+    let unlimited = ["BURST__QUOTA", "BURST__AT_ONCE", "SUSTAINED__QUOTA", "SUSTAINED__AT_ONCE", "CONCURRENCY"]
+        .map(|limit| format!("BFF_PARTNER__PLANS__GOLD__{limit}"));
+    let mut variables: Vec<_> = unlimited.iter().map(|variable| (variable.as_str(), "1000000")).collect();
+    variables.extend(BELIEVE);
+    let stage = Stage::in_engine(Engine::Postgresql, &variables).await;
+    let others = [stage.another_replica(&variables).await, stage.another_replica(&variables).await];
+    let replicas = [&stage.service, &others[0], &others[1]];
+    let server = PostgresServer::shared().await;
+    let all_hear = || async { listeners(server, &stage.database_url) == 3 };
+    assert!(eventually(PATIENCE, all_hear).await, "three replicas listen");
+    let mut keys = Vec::new();
+    for _ in 0..200 {
+        let key = stage.another_key(new_key("acme")).await;
+        assert!(all_say(&replicas, key.key.expose(), 200).await);
+        keys.push(key);
+    }
+
+    let load = async {
+        loop {
+            join_all((0..6).map(|at| status(replicas[at % 3], &stage.key))).await;
+        }
+    };
+    let revoke_all = async {
+        let clock = Clock::system();
+        let mut delays = Vec::new();
+        for key in &keys {
+            assert!(stage.admin.revoke(&key.record.id, "test").await.expect("the key is there"));
+            let done = clock.now();
+            assert!(all_say(&replicas, key.key.expose(), 401).await);
+            delays.push(clock.now().saturating_duration_since(done));
+        }
+        delays.sort_unstable();
+        delays
+    };
+    let delays = match select(pin!(load), pin!(revoke_all)).await {
+        Either::Left(((), _)) => unreachable!("the load does not end"),
+        Either::Right((delays, _)) => delays,
+    };
+    let (half, p99, longest) = (delays[99], delays[197], delays[199]);
+    eprintln!("felt by three replicas after: half {half:.1?}, 99 in 100 {p99:.1?}, all {longest:.1?}");
+    assert!(p99 < Duration::from_secs(1), "{p99:?}");
 }
 
 /// Shows: P2

@@ -41,7 +41,7 @@ async fn a_revocation_is_felt_once_the_remembered_answer_is_old() {
 }
 
 /// Known keys go on for as long as is stated, unknown ones cannot be let in, and afterwards nobody is.
-async fn serves_on_and_then_no_more(stage: &Stage, hand: &shared_lib::clock::ManualClock, never_seen: &str) {
+pub async fn serves_on_and_then_no_more(stage: &Stage, hand: &shared_lib::clock::ManualClock, never_seen: &str) {
     assert_eq!(stage.get(PRODUCTS).await.status, 200, "a known key serves on");
     let unknown = stage.get_with(PRODUCTS, never_seen).await;
     assert_eq!((unknown.status.as_u16(), &unknown.json()["code"]), (503, &json!("key-check-unavailable")));

@@ -9,6 +9,7 @@ mod harness;
 mod idempotency;
 mod keys_admitted;
 mod keys_command_line;
+mod keys_database_away;
 mod keys_push;
 mod keys_store;
 mod limits;
