@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod auth;
 mod body;
+pub mod chat;
 mod html;
 mod links;
 pub mod live;
@@ -81,7 +82,7 @@ impl Bff for BffWeb {
     const NAME: &'static str = "bff-web";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     const DOWNSTREAMS: &'static [&'static str] =
-        &["users", "orders", "accounts", "notifications", "catalog", "categories", "promotions", "cart", PROVIDER];
+        &["users", "orders", "accounts", "notifications", "catalog", "categories", "promotions", "cart", "support", PROVIDER];
     type Settings = WebSettings;
     type State = WebState;
     type Command = WebCommand;
@@ -111,7 +112,7 @@ impl Bff for BffWeb {
 
     async fn start(start: Start<WebSettings>) -> anyhow::Result<WebState> {
         // What a worker sets up cannot fail any more once it has succeeded here.
-        Services::new(&start.registry.for_worker())?;
+        Services::new(&start.registry.for_worker(), start.settings.chat.max_chats)?;
         let v1 = Lifecycle::new("v1", &start.settings.api_v1, start.clock.clone());
         let answers = web::Data::new(Answers::new(&start.settings.http_cache, start.clock.clone()));
         let live = web::Data::new(Live::new(&start.settings));
@@ -134,7 +135,7 @@ impl Bff for BffWeb {
         let auth = web::Data::new(WorkerAuth::new(Arc::clone(&state.auth), provider));
         let tokens: Rc<dyn Tokens> = Rc::new(ServiceTokens::new(auth.clone()));
         let downstreams = downstreams.with_tokens(&tokens);
-        let services = match Services::new(&downstreams) {
+        let services = match Services::new(&downstreams, state.settings.chat.max_chats) {
             Ok(services) => services,
             Err(error) => return tracing::error!(%error, "a worker has no services"),
         };
@@ -169,8 +170,12 @@ impl Bff for BffWeb {
     }
 
     fn info(state: &WebState) -> Vec<InfoSource> {
-        let auth = Arc::clone(&state.auth);
-        vec![Arc::new(move || ("exchangedTokens", auth.exchanged_tokens().into()))]
+        let (auth, streams, chats) = (Arc::clone(&state.auth), state.live.clone(), state.live.clone());
+        vec![
+            Arc::new(move || ("exchangedTokens", auth.exchanged_tokens().into())),
+            Arc::new(move || ("streams", streams.notifications.streams().into())),
+            Arc::new(move || ("chats", chats.chats.count().into())),
+        ]
     }
 
     fn admin(state: &WebState, config: &mut ServiceConfig) {

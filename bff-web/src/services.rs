@@ -7,18 +7,19 @@ pub mod categories;
 pub mod notifications;
 pub mod orders;
 pub mod promotions;
+pub mod support;
 pub mod users;
 
 use shared_lib::downstream::{Downstreams, RegistryError};
 
 use self::{
     accounts::Accounts, cart::Carts, catalog::Catalog, categories::Categories, notifications::Notifications,
-    orders::Orders, promotions::Promotions, users::Users,
+    orders::Orders, promotions::Promotions, support::Support, users::Users,
 };
 
 /// What [`Services`] asks the configuration for.
 pub const NAMES: &[&str] =
-    &["users", "orders", "accounts", "notifications", "catalog", "categories", "promotions", "cart"];
+    &["users", "orders", "accounts", "notifications", "catalog", "categories", "promotions", "cart", "support"];
 
 /// The services as one worker calls them.
 #[derive(Clone)]
@@ -39,14 +40,16 @@ pub struct Services {
     pub promotions: Promotions,
     /// Shopping carts.
     pub carts: Carts,
+    /// Support chats.
+    pub support: Support,
 }
 
 impl Services {
-    /// Sets them up for the worker that calls this.
+    /// Sets them up for the worker that calls this, which may have so many chats open.
     ///
     /// # Errors
     /// [`RegistryError`], which the start of the process has ruled out.
-    pub fn new(downstreams: &Downstreams) -> Result<Self, RegistryError> {
+    pub fn new(downstreams: &Downstreams, max_chats: usize) -> Result<Self, RegistryError> {
         Ok(Self {
             users: Users::new(downstreams.get("users")?),
             orders: Orders::new(downstreams.get("orders")?),
@@ -56,6 +59,7 @@ impl Services {
             categories: Categories::new(downstreams.get("categories")?),
             promotions: Promotions::new(downstreams.get("promotions")?),
             carts: Carts::new(downstreams.get("cart")?),
+            support: Support::new(downstreams.get("support")?, max_chats),
         })
     }
     /// Forgets what was kept of this subject: something of theirs has changed. What another process keeps stays there

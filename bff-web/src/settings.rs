@@ -1,5 +1,6 @@
 //! The settings of `bff-web`; `config/default.toml` explains each key and is the built-in layer.
 
+mod chat;
 mod cors;
 mod http_cache;
 mod oidc;
@@ -18,6 +19,7 @@ use shared_lib::{
 };
 use url::Url;
 
+pub use chat::ChatSettings;
 pub use cors::CorsSettings;
 pub use http_cache::HttpCacheSettings;
 pub use oidc::{ClientAssertionAudience, ClientAuthentication, OidcSettings};
@@ -49,6 +51,8 @@ pub struct WebSettings {
     pub http_cache: HttpCacheSettings,
     /// Streams of server-sent events.
     pub streams: StreamSettings,
+    /// Support chats.
+    pub chat: ChatSettings,
     /// The application and its pages.
     pub spa: SpaSettings,
     /// Pages of other origins, in development.
@@ -106,6 +110,7 @@ impl Settings for WebSettings {
         self.session.audit("session", findings);
         self.http_cache.audit("http_cache", findings);
         self.streams.audit("streams", findings);
+        self.chat.audit(self.environment, findings);
         self.spa.audit("spa", findings);
         self.cors.audit("cors", findings);
         self.api_v1.audit("api_v1", findings);

@@ -8,6 +8,7 @@ pub mod orders;
 pub mod product;
 pub mod products;
 pub mod products_page;
+pub mod support_chat;
 pub mod v1;
 
 use shared_lib::server::{Policy, RouteTable, caller, public};
@@ -44,7 +45,8 @@ pub fn routes() -> RouteTable {
         .route(cart::get_cart, caller())
         .route(cart::replace_cart, caller())
         .route(notification_read::mark_notification_read, caller())
-        .route(notification_stream::stream_notifications, stream());
+        .route(notification_stream::stream_notifications, stream())
+        .route(support_chat::open_support_chat, stream());
     let v1 = RouteTable::new()
         .route(v1::get_dashboard_v1, caller())
         .route(v1::get_products_page_v1, public())

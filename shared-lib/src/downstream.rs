@@ -30,6 +30,7 @@ mod settings;
 mod step_up;
 mod tls;
 mod tokens;
+pub mod websocket;
 mod wire;
 
 pub use cache::CacheSettings;

@@ -29,6 +29,14 @@ impl CookieKeys {
         Self(Arc::new(Inner { present, former: keys.collect(), name }))
     }
 
+    /// The cookie that carries a session key, as a browser sends it back.
+    #[must_use]
+    pub fn pair(&self, session_key: &str) -> String {
+        let mut jar = CookieJar::new();
+        jar.signed_mut(&self.0.present).add(Cookie::new(self.0.name.clone(), session_key.to_owned()));
+        jar.get(&self.0.name).map(|cookie| cookie.encoded().to_string()).unwrap_or_default()
+    }
+
     /// The key that signs.
     pub(super) fn present(&self) -> Key {
         self.0.present.clone()

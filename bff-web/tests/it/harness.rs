@@ -3,6 +3,7 @@
 pub mod browser;
 pub mod notification_service;
 pub mod replicas;
+pub mod support_service;
 pub mod tab;
 
 use std::time::Duration;
@@ -26,7 +27,8 @@ pub const ORIGIN: &str = "http://localhost:8080";
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The services that are reached by HTTP.
-const HTTP_SERVICES: [&str; 7] = ["users", "orders", "accounts", "catalog", "categories", "promotions", "cart"];
+const HTTP_SERVICES: [&str; 8] =
+    ["users", "orders", "accounts", "catalog", "categories", "promotions", "cart", "support"];
 
 /// A setting, as its environment variable.
 pub type Variable<'a> = (&'a str, &'a str);
@@ -73,6 +75,11 @@ impl World {
         let mut browser = self.browser();
         browser.sign_in(user, "/").await;
         browser
+    }
+
+    /// Chats that there are.
+    pub async fn places(&self) -> u64 {
+        self.service.get_management("/info").await.json()["chats"].as_u64().expect("a number")
     }
 
     /// Sets the only fault rule of a service.

@@ -3,6 +3,7 @@
 mod auth;
 mod caching;
 mod cart;
+mod chat;
 mod contract;
 mod dashboard;
 mod harness;

@@ -1,6 +1,6 @@
 //! Notifications as they come, in real tabs of real sessions.
 
-mod sessions;
+pub mod sessions;
 
 use actix_web::http::{StatusCode, header::ACCEPT};
 use serde_json::json;

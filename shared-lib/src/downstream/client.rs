@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use actix_service::ServiceExt;
 use awc::{Client, Connector};
+use rustls::ClientConfig;
 
 use super::{settings::DownstreamSettings, tls::Tls};
 
@@ -30,6 +31,20 @@ impl Transport {
 
 /// Builds the client. Redirects are not followed: an answer that points elsewhere is not the downstream's answer.
 pub(super) fn build(settings: &DownstreamSettings, tls: Option<&Tls>) -> Client {
+    build_with(settings, tls.map(|tls| Arc::clone(&tls.http)), settings.max_connections)
+}
+
+/// Builds the client for WebSockets, which are HTTP/1.1 only.
+pub(super) fn build_for_websockets(settings: &DownstreamSettings, tls: Option<&Tls>, max_open: usize) -> Client {
+    let tls = tls.map(|tls| {
+        let mut config = ClientConfig::clone(&tls.http);
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Arc::new(config)
+    });
+    build_with(settings, tls, max_open)
+}
+
+fn build_with(settings: &DownstreamSettings, tls: Option<Arc<ClientConfig>>, limit: usize) -> Client {
     let tcp = actix_tls::connect::Connector::default().service().map(|connection| {
         // Nagle's algorithm holds small frames back for as long as the peer delays its acknowledgement.
         if let Err(error) = connection.io_ref().set_nodelay(true) {
@@ -41,13 +56,13 @@ pub(super) fn build(settings: &DownstreamSettings, tls: Option<&Tls>) -> Client 
         .connector(tcp)
         .timeout(Duration::from_millis(settings.connect_timeout_ms))
         .handshake_timeout(Duration::from_millis(settings.connect_timeout_ms))
-        .limit(settings.max_connections)
+        .limit(limit)
         .conn_keep_alive(Duration::from_millis(settings.keep_alive_ms))
         .conn_lifetime(Duration::from_millis(settings.max_lifetime_ms));
     // Without a TLS configuration the connector speaks cleartext HTTP/2 to https addresses, which is how h2c is asked
     // for; a downstream with https addresses therefore always gets one.
     let connector = match tls {
-        Some(tls) => connector.rustls_0_23(Arc::clone(&tls.http)),
+        Some(tls) => connector.rustls_0_23(tls),
         None => connector,
     };
     Client::builder().connector(connector).disable_redirects().disable_timeout().no_default_headers().finish()

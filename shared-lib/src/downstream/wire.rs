@@ -98,7 +98,7 @@ impl Call {
         failure
     }
 
-    fn host(&self) -> Option<HeaderValue> {
+    pub(super) fn host(&self) -> Option<HeaderValue> {
         let host = self.url.host_str()?;
         let text = self.url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
         HeaderValue::try_from(text).ok()

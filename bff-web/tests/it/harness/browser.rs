@@ -175,6 +175,16 @@ impl Browser {
         request.send().await.ok()
     }
 
+    /// Where an address of the service really is.
+    pub fn address(&self, path: &str) -> String {
+        self.at(path).as_str().replacen(&self.origin, &self.service, 1)
+    }
+
+    /// The `Cookie` header of a request of the service's own pages.
+    pub fn cookie_header(&self, path: &str) -> String {
+        self.cookies_for(&self.at(path), true, true)
+    }
+
     /// `GET` by script.
     pub async fn get(&mut self, path: &str) -> Received {
         self.fetch(Method::GET, path).await

@@ -1,0 +1,2 @@
+export { LiveEvents } from './live-events.js';
+export { askForSession } from './session.js';
