@@ -33,6 +33,7 @@ test: ## Check everything that must hold, on a fresh machine too
 	@$(PHASE) "tests" cargo test --workspace --locked
 	@$(PHASE) "binaries" cargo build --workspace --bins --locked
 	@$(PHASE) "mobile client" deploy/dev/npm-test clients/mobile
+	@$(PHASE) "web client: live events" deploy/dev/npm-test clients/web/live
 	@$(PHASE) "real browser" deploy/dev/npm-test clients/web/e2e
 	@$(PHASE) "whole system" deploy/dev/smoke
 

@@ -7,14 +7,14 @@
 //! Run with `make bench-streams`. It takes three minutes, prints the tables of docs/STREAMS.md, and fails when a bound
 //! does not hold.
 
-#[path = "../tests/it/harness/notification_service.rs"]
-mod notification_service;
 #[path = "streams/client.rs"]
 mod client;
 #[path = "streams/idle.rs"]
 mod idle;
 #[path = "streams/logout.rs"]
 mod logout;
+#[path = "../tests/it/harness/notification_service.rs"]
+mod notification_service;
 #[path = "streams/process.rs"]
 mod process;
 #[path = "streams/sessions.rs"]

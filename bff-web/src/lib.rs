@@ -81,8 +81,18 @@ const V1: &str = "/api/v1/";
 impl Bff for BffWeb {
     const NAME: &'static str = "bff-web";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
-    const DOWNSTREAMS: &'static [&'static str] =
-        &["users", "orders", "accounts", "notifications", "catalog", "categories", "promotions", "cart", "support", PROVIDER];
+    const DOWNSTREAMS: &'static [&'static str] = &[
+        "users",
+        "orders",
+        "accounts",
+        "notifications",
+        "catalog",
+        "categories",
+        "promotions",
+        "cart",
+        "support",
+        PROVIDER,
+    ];
     type Settings = WebSettings;
     type State = WebState;
     type Command = WebCommand;

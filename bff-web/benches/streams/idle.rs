@@ -51,7 +51,8 @@ pub async fn measure() -> Vec<Finding> {
     sleep(Duration::from_secs(2)).await;
     let before = process.usage();
 
-    let connections = (1..STREAMS).map(|number| client::connect(process.public, &users[number % USERS], number, seen.clone()));
+    let connections =
+        (1..STREAMS).map(|number| client::connect(process.public, &users[number % USERS], number, seen.clone()));
     let started = Clock::system().now();
     stream::iter(connections).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
     let connecting = Clock::system().now() - started;
@@ -64,13 +65,13 @@ pub async fn measure() -> Vec<Finding> {
     let each = after.resident.saturating_sub(before.resident) as f64 / STREAMS as f64 / 1_024.0;
     let heartbeats = (after.cpu - opened.cpu) / IDLE.as_secs_f64() * 100.0;
     let mib = |bytes: u64| bytes / 1_024 / 1_024;
-    println!("{STREAMS} streams of {USERS} users ({TABS} each), {} streams of the service ({} were opened)", log.watching(), log.watched());
-    println!("resident: {} MiB without, {} MiB with them idle", mib(before.resident), mib(after.resident));
     println!(
-        "connecting: {:.1} s, {:.1} s of CPU",
-        connecting.as_secs_f64(),
-        opened.cpu - before.cpu
+        "{STREAMS} streams of {USERS} users ({TABS} each), {} streams of the service ({} were opened)",
+        log.watching(),
+        log.watched()
     );
+    println!("resident: {} MiB without, {} MiB with them idle", mib(before.resident), mib(after.resident));
+    println!("connecting: {:.1} s, {:.1} s of CPU", connecting.as_secs_f64(), opened.cpu - before.cpu);
 
     let mut all = Vec::new();
     println!("\n| event | p50 ms | p99 ms | last ms | CPU of the service ms |\n|---|---|---|---|---|");
@@ -91,7 +92,12 @@ pub async fn measure() -> Vec<Finding> {
     all.sort_unstable();
     println!("\nresident after the events: {} MiB", mib(process.usage().resident));
     vec![
-        Finding::new("resident memory of an idle stream, its share of the upstream streams included", each, 12.0, "KiB"),
+        Finding::new(
+            "resident memory of an idle stream, its share of the upstream streams included",
+            each,
+            12.0,
+            "KiB",
+        ),
         Finding::new("CPU for heartbeats of 10,000 streams, of one core", heartbeats, 5.0, "%"),
         Finding::new("one event to all 10,000, p99", percentile(&all, 0.99), 1_000.0, "ms"),
         Finding::new("one event to all 10,000, the last one", percentile(&all, 1.0), 1_000.0, "ms"),

@@ -66,11 +66,17 @@ pub async fn measure() -> Vec<Finding> {
         percentile(&took, 0.99),
         percentile(&took, 1.0)
     );
-    vec![Finding::new("from the sign-out to the end of its stream on another replica, p99", percentile(&took, 0.99), 1_000.0, "ms")]
+    vec![Finding::new(
+        "from the sign-out to the end of its stream on another replica, p99",
+        percentile(&took, 0.99),
+        1_000.0,
+        "ms",
+    )]
 }
 
 async fn csrf_token(client: &Client, service: SocketAddr, user: &SignedIn) -> String {
-    let request = client.get(format!("http://{service}/api/auth/session")).insert_header((COOKIE, user.cookie.as_str()));
+    let request =
+        client.get(format!("http://{service}/api/auth/session")).insert_header((COOKIE, user.cookie.as_str()));
     let answer = request.send().await.expect("it answers");
     assert_eq!(answer.status().as_u16(), 200);
     let lines = answer.headers().get_all(SET_COOKIE).filter_map(|line| line.to_str().ok());

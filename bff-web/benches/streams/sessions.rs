@@ -59,10 +59,8 @@ pub async fn sign_in(variables: &[(String, String)], count: usize) -> Vec<Signed
             "expires_at": "2200-01-01T00:00:00Z",
             "refresh_at": "2200-01-01T00:00:00Z",
         });
-        let fields = HashMap::from([
-            ("identity".to_owned(), identity.to_string()),
-            ("tokens".to_owned(), tokens.to_string()),
-        ]);
+        let fields =
+            HashMap::from([("identity".to_owned(), identity.to_string()), ("tokens".to_owned(), tokens.to_string())]);
         let key = auth.sessions().save(fields, &time::Duration::hours(1)).await.expect("Redis takes it");
         signed_in.push(SignedIn { user, cookie: auth.cookie_keys().pair(key.as_ref()) });
     }

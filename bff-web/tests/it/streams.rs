@@ -111,7 +111,7 @@ async fn the_stream_of_the_service_is_left_with_the_last_tab() {
     let log = NotificationLog::start();
     let world = world_with(&log, &[]).await;
     let alice = world.signed_in("alice").await;
-    let (mut first, mut second) = (Tab::at(&alice, ""), Tab::at(&alice, ""));
+    let (mut first, mut second) = (Tab::at(&alice, "0"), Tab::at(&alice, "0"));
     assert_eq!((first.connect().await, second.connect().await), (200, 200));
     assert!(eventually(PATIENCE, || async { log.watching() == 1 }).await);
     first.disconnect();

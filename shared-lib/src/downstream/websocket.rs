@@ -57,7 +57,8 @@ impl WebSocketDownstream {
     #[must_use]
     pub fn new(downstream: Downstream, max_open: usize) -> Self {
         // A connection that became a WebSocket never goes back into the pool, so the ordinary client's would run dry.
-        let client = client::build_for_websockets(&downstream.shared.settings, downstream.shared.tls.as_ref(), max_open);
+        let client =
+            client::build_for_websockets(&downstream.shared.settings, downstream.shared.tls.as_ref(), max_open);
         Self { downstream, client }
     }
 
