@@ -26,6 +26,7 @@ pub mod session_ends;
 mod session_key;
 pub mod session_store;
 pub mod session_view;
+pub mod step_up;
 pub mod tokens;
 mod transaction;
 

@@ -41,7 +41,7 @@ use utoipa::openapi::{
 
 use crate::{
     answer::Answers,
-    auth::{Auth, WorkerAuth, guard, operators, service_tokens::ServiceTokens},
+    auth::{Auth, WorkerAuth, guard, operators, service_tokens::ServiceTokens, step_up::offer_login},
     live::Live,
     representation::Representation,
     services::Services,
@@ -156,6 +156,7 @@ impl Bff for BffWeb {
         let cookie_keys = state.auth.cookie_keys();
         let routes = Self::routes_of(&state.settings)
             .into_scope(Rc::new(guard::WebGuard::new(auth.clone())), state.settings.server().request_timeout())
+            .wrap(from_fn(offer_login))
             .wrap(Representation)
             .wrap(state.auth.session_middleware())
             .wrap(from_fn(move |request, next| cookie_keys.clone().accept_former(request, next)))

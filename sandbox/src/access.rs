@@ -24,6 +24,41 @@ pub(crate) struct Caller {
     pub(crate) client_id: String,
     /// The partner that the call is for.
     pub(crate) partner: Option<String>,
+    /// How and when the user signed in whom the token speaks for.
+    pub(crate) authentication: Option<SignedIn>,
+}
+
+/// What a token says of the user's sign-in (RFC 9470 section 6.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SignedIn {
+    pub(crate) acr: Option<String>,
+    /// In seconds since 1970.
+    pub(crate) at: u64,
+}
+
+/// What an operation asks of the user's sign-in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Demand {
+    /// Its strength.
+    pub(crate) acr: &'static str,
+    /// How long ago it may have been, in seconds.
+    pub(crate) max_age: u64,
+}
+
+impl Demand {
+    /// Whether the sign-in is strong and recent enough. A client that acts for itself has nobody who could sign in again.
+    pub(crate) fn is_met_by(&self, caller: &Caller, now: u64) -> bool {
+        let Some(authentication) = &caller.authentication else { return caller.subject == caller.client_id };
+        authentication.acr.as_deref() == Some(self.acr) && now.saturating_sub(authentication.at) <= self.max_age
+    }
+
+    /// The challenge that says so (RFC 9470 section 3).
+    pub(crate) fn challenge(&self) -> String {
+        let Self { acr, max_age } = self;
+        format!(
+            r#"Bearer realm="trifront-services", error="insufficient_user_authentication", error_description="A stronger or more recent sign-in is required", acr_values="{acr}", max_age="{max_age}""#
+        )
+    }
 }
 
 impl Caller {
@@ -101,6 +136,8 @@ struct Claims {
     azp: Option<String>,
     exp: u64,
     cnf: Option<serde_json::Value>,
+    acr: Option<String>,
+    auth_time: Option<u64>,
 }
 
 /// The check of access tokens. Clones share the cached keys.
@@ -129,7 +166,8 @@ impl Access {
         if let Some(partner) = partner {
             check_partner(&client_id, partner)?;
         }
-        Ok(Caller { subject: claims.sub, client_id, partner: partner.map(str::to_owned) })
+        let authentication = claims.auth_time.map(|at| SignedIn { acr: claims.acr, at });
+        Ok(Caller { subject: claims.sub, client_id, partner: partner.map(str::to_owned), authentication })
     }
 
     async fn verify(&self, token: &str) -> Result<Claims, Refusal> {

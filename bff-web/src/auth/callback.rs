@@ -95,6 +95,10 @@ pub(super) enum LoginError {
     IdToken(#[source] TokenError),
     #[error("there is no ID token")]
     NoIdToken,
+    #[error("the sign-in is not as strong or as recent as was asked for")]
+    TooWeak,
+    #[error("somebody else signed in than the user who was asked to")]
+    OtherUser,
     #[error("the session cannot be written")]
     Session(#[source] SessionInsertError),
     #[error("there is nowhere to keep the session")]
@@ -114,6 +118,16 @@ impl LoginError {
             Self::Issuer(_) | Self::Refused(_) => {
                 (StatusCode::BAD_REQUEST, "login-refused", "The sign-in service did not let you in.")
             }
+            Self::TooWeak => (
+                StatusCode::BAD_REQUEST,
+                "login-too-weak",
+                "What you wanted to do needs a stronger or more recent sign-in than this one.",
+            ),
+            Self::OtherUser => (
+                StatusCode::BAD_REQUEST,
+                "login-other-user",
+                "Somebody else is signed in here, and was asked to confirm it.",
+            ),
             Self::Provider(_) | Self::IdToken(_) | Self::NoIdToken => {
                 (StatusCode::BAD_GATEWAY, "login-failed", "The sign-in service did not answer as it should.")
             }

@@ -148,7 +148,7 @@ impl Guard for WebGuard {
 /// Where a person who navigates to a page of the signed-in goes instead. A call from script gets the 401: following a
 /// redirect to the provider would end in a CORS error that says nothing.
 fn redirect_to_sign_in(request: &ServiceRequest) -> Problem {
-    let target = request.uri().path_and_query().and_then(|target| ReturnTo::parse(target.as_str())).unwrap_or_default();
+    let target = ReturnTo::of_request(request.request());
     let target: String = form_urlencoded::byte_serialize(target.as_str().as_bytes()).collect();
     let problem = Problem::new(&SIGN_IN_FIRST);
     match HeaderValue::try_from(format!("/api/auth/login?returnTo={target}")) {

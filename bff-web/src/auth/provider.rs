@@ -5,7 +5,7 @@ use std::time::Duration;
 use shared_lib::{
     context::RequestContext,
     downstream::budget::RequestBudget,
-    jwt::{IdTokenClaims, IdTokenExpectations},
+    jwt::{IdTokenClaims, IdTokenExpectations, TokenError},
     oauth::{AuthorizationRequest, CodeExchange, EndSession, OAuthError, Pkce, TokenResponse},
     settings::Secret,
 };
@@ -43,6 +43,8 @@ impl WorkerAuth {
         let mut request =
             AuthorizationRequest::new(&redirect_uri, &oidc.scopes, &transaction.state, &transaction.nonce, &challenge);
         request.extra = &extra;
+        request.acr_values = &transaction.step_up.acr_values;
+        request.max_age = transaction.step_up.max_age();
         self.provider.authorization_url(ctx, &request).await
     }
 
@@ -71,9 +73,22 @@ impl WorkerAuth {
         let answer = self.provider.exchange_code(ctx, &exchange).await;
         let answer = answer.map_err(LoginError::Provider)?;
         let id_token = answer.id_token.as_ref().ok_or(LoginError::NoIdToken)?;
-        let expected = IdTokenExpectations::login(&transaction.nonce, answer.access_token.expose());
-        let claims = self.id_tokens.verify(ctx, id_token.expose(), &expected).await.map_err(LoginError::IdToken)?;
-        Ok((answer, claims))
+        let step_up = &transaction.step_up;
+        let expected = IdTokenExpectations {
+            max_age: step_up.max_age(),
+            subject: step_up.subject.as_deref(),
+            ..IdTokenExpectations::login(&transaction.nonce, answer.access_token.expose())
+        };
+        let error = match self.id_tokens.verify(ctx, id_token.expose(), &expected).await {
+            Ok(claims) if step_up.is_met_by(&claims) => return Ok((answer, claims)),
+            Ok(_) | Err(TokenError::AuthenticationTooOld) => LoginError::TooWeak,
+            Err(TokenError::Subject) if step_up.subject.is_some() => LoginError::OtherUser,
+            Err(error) => LoginError::IdToken(error),
+        };
+        // What was granted with it is of no use to anybody.
+        let lead = self.settings.oidc.refresh_lead();
+        self.revoke_later(Some(ctx), &Tokens::from_answer(&answer, None, self.clock.wall(), lead));
+        Err(error)
     }
 
     /// Where the browser goes to end the provider's session. `None` when the provider has no such address or is away.

@@ -3,6 +3,7 @@
 //! Browsers, proxies and frameworks read odd addresses differently, and an open redirect lives in the difference. So what
 //! is accepted is what all of them read alike: one slash, then a path that stays a path however often it is decoded.
 
+use actix_web::HttpRequest;
 use shared_lib::{pagination::QueryReader, problem::FieldError};
 use url::Url;
 
@@ -41,6 +42,12 @@ impl ReturnTo {
         let resolved = base.join(text).ok()?;
         let is_local = resolved.origin() == base.origin() && !resolved.path().starts_with("//");
         (is_local && !resolved.path().starts_with("/api/auth/")).then(|| Self(text.to_owned()))
+    }
+
+    /// Where a navigation was going; the start page where that cannot be returned to.
+    #[must_use]
+    pub fn of_request(request: &HttpRequest) -> Self {
+        request.uri().path_and_query().and_then(|target| Self::parse(target.as_str())).unwrap_or_default()
     }
 
     /// The parameter `returnTo`; the start page where there is none.

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
-use super::{random, return_to::ReturnTo, seal::Seal, session_store::SessionSecret};
+use super::{random, return_to::ReturnTo, seal::Seal, session_store::SessionSecret, step_up::StepUpDemand};
 
 /// How many characters of the state are in the cookie's name, to find it again.
 const LABEL_CHARS: usize = 8;
@@ -31,12 +31,22 @@ pub(super) struct Transaction {
     /// The session that the browser had when it began. It ends when the new one begins; by then the browser does not send
     /// it, because a redirect of another site carries no Strict cookie.
     pub(super) replaces: Option<SessionSecret>,
+    /// What the sign-in has to be like, where a service asked for that.
+    #[serde(default)]
+    pub(super) step_up: StepUpDemand,
 }
 
 impl Transaction {
     /// A new attempt.
     pub(super) fn begin(return_to: ReturnTo, replaces: Option<SessionSecret>) -> Self {
-        Self { state: random::token(), nonce: random::token(), verifier: random::token(), return_to, replaces }
+        Self {
+            state: random::token(),
+            nonce: random::token(),
+            verifier: random::token(),
+            return_to,
+            replaces,
+            step_up: StepUpDemand::default(),
+        }
     }
 }
 

@@ -149,7 +149,7 @@ pub async fn list_orders(
     responses(
         (status = 201, description = "The order", body = OrderView),
         (status = 400, description = "The key is missing, or a field is wrong", body = ProblemView, content_type = "application/problem+json"),
-        (status = 401, description = "Nobody is signed in", body = ProblemView, content_type = "application/problem+json"),
+        (status = 401, description = "Nobody is signed in; or an order of this size needs a stronger or more recent sign-in, at `login`", body = ProblemView, content_type = "application/problem+json"),
         (status = 403, description = "The request does not show that our own page made it", body = ProblemView, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large", body = ProblemView, content_type = "application/problem+json"),
         (status = 415, description = "The body is not JSON", body = ProblemView, content_type = "application/problem+json"),

@@ -10,4 +10,5 @@ mod refresh;
 mod replicas;
 mod session;
 mod session_ends;
+mod step_up;
 mod store;

@@ -30,7 +30,7 @@ fn metadata(provider: &Provider) -> Value {
     let issuer = provider.issuer();
     let at = |path: &str| format!("{issuer}{path}");
     let scopes: Vec<&str> = IDENTITY.into_iter().chain(SERVICES).collect();
-    json!({
+    let mut metadata = json!({
         "issuer": issuer,
         "authorization_endpoint": at("/authorize"),
         "token_endpoint": at("/token"),
@@ -64,5 +64,11 @@ fn metadata(provider: &Provider) -> Value {
         "authorization_response_iss_parameter_supported": true,
         "backchannel_logout_supported": true,
         "backchannel_logout_session_supported": true,
-    })
+    });
+    if !provider.settings(|settings| settings.par_offered)
+        && let Some(members) = metadata.as_object_mut()
+    {
+        members.remove("pushed_authorization_request_endpoint");
+    }
+    metadata
 }

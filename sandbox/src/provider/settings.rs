@@ -22,7 +22,10 @@ pub struct ProviderSettings {
     pub refresh_token_lifetime: Duration,
     /// How long a login at the provider itself lasts.
     pub session_lifetime: Duration,
-    /// Whether authorization requests must be pushed first (RFC 9126).
+    /// Whether the metadata says that authorization requests can be pushed (RFC 9126). Without, clients send them through
+    /// the browser, where the user can change them.
+    pub par_offered: bool,
+    /// Whether authorization requests must be pushed first.
     pub par_required: bool,
     /// Whether DPoP proofs must carry a nonce of the provider (RFC 9449, 8 and 9).
     pub dpop_nonce_required: bool,
@@ -49,6 +52,7 @@ impl Default for ProviderSettings {
             access_token_lifetime: Duration::from_secs(300),
             refresh_token_lifetime: Duration::from_secs(8 * 3600),
             session_lifetime: Duration::from_secs(10 * 3600),
+            par_offered: true,
             par_required: false,
             dpop_nonce_required: false,
             signing_key_file: None,

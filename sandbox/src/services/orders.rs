@@ -4,7 +4,10 @@ mod book;
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::{StatusCode, header::LOCATION},
+    http::{
+        StatusCode,
+        header::{HeaderValue, LOCATION, WWW_AUTHENTICATE},
+    },
     web,
 };
 use serde::Deserialize;
@@ -13,11 +16,15 @@ use serde_json::{Value, json};
 pub(super) use self::book::Orders;
 use self::book::{NewOrder, Order, OrderError};
 use super::{World, error, not_found};
-use crate::access::Caller;
+use crate::access::{Caller, Demand};
 
 /// Spring Data's own limit; larger sizes are cut down to it.
 const MAX_SIZE: usize = 2000;
 const MAX_KEY: usize = 255;
+
+/// Orders of so many pieces ask for a stronger sign-in of a user, and a recent one.
+const LARGE_ORDER: u64 = 1_000;
+const LARGE_ORDER_DEMAND: Demand = Demand { acr: "urn:sandbox:mfa", max_age: 300 };
 
 /// Parameters of a page of orders.
 #[derive(Debug, Deserialize)]
@@ -77,6 +84,15 @@ async fn place_order(
         let message = "Idempotency-Key must have 1 to 255 printable characters";
         return error(&request, StatusCode::BAD_REQUEST, "invalid_key", message);
     };
+    let now = u64::try_from(world.now().as_second()).unwrap_or(0);
+    if new.pieces() >= LARGE_ORDER && !LARGE_ORDER_DEMAND.is_met_by(&caller, now) {
+        let message = "an order of this size needs a stronger or more recent sign-in";
+        let mut refusal = error(&request, StatusCode::UNAUTHORIZED, "insufficient_user_authentication", message);
+        if let Ok(challenge) = HeaderValue::try_from(LARGE_ORDER_DEMAND.challenge()) {
+            refusal.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        }
+        return refusal;
+    }
     match world.orders.place(&caller.owner(), key.as_deref(), new.into_inner(), world.now()) {
         Ok(placement) => {
             let mut answer = HttpResponse::Created();

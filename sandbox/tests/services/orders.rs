@@ -1,7 +1,10 @@
 //! Orders: Spring's pages, effects that happen once, cancellation.
 
 use actix_web::http::{Method, StatusCode};
-use sandbox::chaos::{Fault, Rule};
+use sandbox::{
+    chaos::{Fault, Rule},
+    provider::SERVICES_AUDIENCE,
+};
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Harness};
@@ -146,4 +149,28 @@ async fn an_order_is_cancelled_until_it_is_on_its_way() {
     let bob = harness.user("bob");
     let answer = harness.call(Method::POST, "orders", &format!("/{id}/cancel"), Some(&bob), &[], None).await;
     assert_eq!(answer.status, StatusCode::NOT_FOUND);
+}
+
+fn large() -> Value {
+    json!({ "lines": [{ "sku": "SKU-00001", "quantity": 999 }, { "sku": "SKU-00002", "quantity": 1 }] })
+}
+
+/// Shows: W19
+#[actix_web::test]
+async fn a_large_order_asks_for_a_stronger_and_recent_sign_in_of_a_user() {
+    let harness = Harness::with(&["orders"]).await;
+    let weak = place(&harness, &harness.alice(), "a", &large()).await;
+    assert_eq!(weak.status, StatusCode::UNAUTHORIZED);
+    let challenge = weak.header("www-authenticate");
+    for part in [r#"error="insufficient_user_authentication""#, r#"acr_values="urn:sandbox:mfa""#, r#"max_age="300""#] {
+        assert!(challenge.contains(part), "{challenge}");
+    }
+    // One piece less is an order as any other; and a partner has no user who could sign in.
+    let smaller = json!({ "lines": [{ "sku": "SKU-00001", "quantity": 999 }] });
+    assert_eq!(place(&harness, &harness.alice(), "b", &smaller).await.status, StatusCode::CREATED);
+    let own = harness.sandbox.provider().client_token_builder("bff-partner", SERVICES_AUDIENCE).expect("a client");
+    let partner = own.build().expect("a token");
+    let fields = [("idempotency-key", "c"), ("x-partner-id", "acme")];
+    let placed = harness.call(Method::POST, "orders", "", Some(&partner), &fields, Some(&large())).await;
+    assert_eq!(placed.status, StatusCode::CREATED);
 }

@@ -92,6 +92,11 @@ impl Browser {
         self.go(Method::GET, self.at(path), String::new(), None).await
     }
 
+    /// Types any address.
+    pub async fn visit(&mut self, url: &str) -> Page {
+        self.go(Method::GET, Url::parse(url).expect("an address"), String::new(), None).await
+    }
+
     /// Signs in with the provider's form, from the service's login address to the page that it ends at.
     pub async fn sign_in(&mut self, user: &str, return_to: &str) -> Page {
         let form = self.begin_sign_in(return_to).await;

@@ -65,6 +65,13 @@ struct NewLine {
     quantity: u32,
 }
 
+impl NewOrder {
+    /// How many pieces are ordered, over all lines.
+    pub(super) fn pieces(&self) -> u64 {
+        self.lines.iter().map(|line| u64::from(line.quantity)).sum()
+    }
+}
+
 /// Why an order is not placed or not cancelled.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum OrderError {
