@@ -148,7 +148,7 @@ async fn nobody_else_finishes_what_a_user_was_asked_to_confirm() {
 async fn a_demand_that_cannot_be_meant_is_refused() {
     let world = World::start().await;
     let mut browser = world.browser();
-    let many = vec!["x"; 11].join("+");
+    let many = ["x"; 11].join("+");
     for (query, field) in [
         (format!("acrValues={many}"), "acrValues"),
         ("acrValues=".to_owned(), "acrValues"),
