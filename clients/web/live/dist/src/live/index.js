@@ -1,2 +1,0 @@
-export { LiveEvents } from './live-events.js';
-export { askForSession } from './session.js';
