@@ -11,6 +11,10 @@ use super::session_store::SessionSecret;
 /// How long an access token is taken to live when the provider does not say (RFC 6749 section 5.1 recommends that it does).
 const UNSAID_LIFETIME: Duration = Duration::from_secs(60);
 
+/// How long before its end an access token is taken to have ended: services count in whole seconds, and the answer that
+/// brought it was under way for a while. At most a quarter of its life.
+const MARGIN: Duration = Duration::from_secs(1);
+
 /// The tokens of a session. They are written into the session store and nowhere else.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Tokens {
@@ -42,7 +46,7 @@ impl Tokens {
             access: answer.access_token.expose().to_owned(),
             refresh: refresh.or_else(|| before.and_then(|before| before.refresh.clone())),
             scope: answer.scope.clone().or_else(|| before.map(|before| before.scope.clone())).unwrap_or_default(),
-            expires_at: after(lifetime),
+            expires_at: after(lifetime - MARGIN.min(lifetime / 4)),
             refresh_at: after(lifetime - lead.min(lifetime / 2)),
         }
     }

@@ -3,9 +3,11 @@
 mod backchannel;
 mod client_authentication;
 mod csrf;
+mod killed;
 mod login;
 mod logout;
 mod own_sessions;
+mod redis_outage;
 mod refresh;
 mod replicas;
 mod session;

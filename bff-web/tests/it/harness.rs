@@ -1,10 +1,13 @@
 //! What the tests stand on: a sandbox, the service in front of it, and a browser.
 
 pub mod browser;
+pub mod fleet;
 pub mod notification_service;
+pub mod process;
 pub mod replicas;
 pub mod support_service;
 pub mod tab;
+pub mod wire;
 
 use std::time::Duration;
 

@@ -1,0 +1,87 @@
+//! A replica that is a process of its own, so that it can be killed as machines kill: at any moment, without a word.
+
+use std::{cell::RefCell, process::Stdio, rc::Rc};
+
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, ChildStdout, Command},
+};
+
+use super::{Browser, ORIGIN};
+
+/// A running `bff-web`, which is killed when this is dropped.
+pub struct Process {
+    child: Child,
+    url: String,
+    management: String,
+    log: Rc<RefCell<Vec<String>>>,
+}
+
+impl Process {
+    /// Starts the built binary with these variables, on free ports, and waits until it is ready.
+    pub async fn start(variables: &[(String, String)]) -> Self {
+        let fixed = [
+            ("BFF_WEB__SERVER__HOST", "127.0.0.1"),
+            ("BFF_WEB__SERVER__PORT", "0"),
+            ("BFF_WEB__SERVER__WORKERS", "2"),
+            ("BFF_WEB__MANAGEMENT__HOST", "127.0.0.1"),
+            ("BFF_WEB__MANAGEMENT__PORT", "0"),
+            ("BFF_WEB__TELEMETRY__LOG_FORMAT", "json"),
+        ];
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bff-web"));
+        command.arg("serve").envs(fixed).envs(variables.iter().map(|(name, value)| (name, value)));
+        let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn().expect("the built binary");
+        let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+        let log = Rc::new(RefCell::new(Vec::new()));
+        let ready = loop {
+            let line = lines.next_line().await.expect("its output is text").expect("it becomes ready before it ends");
+            log.borrow_mut().push(line.clone());
+            let fields: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+            if fields["public"].is_string() {
+                break fields;
+            }
+        };
+        actix_web::rt::spawn(keep(lines, Rc::clone(&log)));
+        let address = |name: &str| format!("http://{}", ready[name].as_str().expect("an address"));
+        Self { child, url: address("public"), management: address("management"), log }
+    }
+
+    /// Where its public listener is.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Where its management listener is.
+    pub fn management(&self) -> &str {
+        &self.management
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        self.child.start_kill().expect("the process is ours");
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        self.log.borrow().join("\n")
+    }
+
+    /// A browser that comes to it and knows nothing yet.
+    pub fn browser(&self) -> Browser {
+        Browser::new(ORIGIN, &self.url)
+    }
+
+    /// A browser in which this user has signed in.
+    pub async fn signed_in(&self, user: &str) -> Browser {
+        let mut browser = self.browser();
+        browser.sign_in(user, "/").await;
+        browser
+    }
+}
+
+/// Reads on, because a full pipe would stop the process.
+async fn keep(mut lines: tokio::io::Lines<BufReader<ChildStdout>>, log: Rc<RefCell<Vec<String>>>) {
+    while let Ok(Some(line)) = lines.next_line().await {
+        log.borrow_mut().push(line);
+    }
+}
