@@ -33,6 +33,9 @@ use crate::html;
 /// The longest description of a browser that is kept.
 const MAX_DEVICE_CHARS: usize = 200;
 
+/// The longest code that is sent to the provider.
+const MAX_CODE_BYTES: usize = 4096;
+
 /// What the provider answers (RFC 6749 section 4.1.2, RFC 9207 section 2).
 #[derive(Default)]
 struct Answer {
@@ -89,6 +92,8 @@ pub(super) enum LoginError {
     Declined,
     #[error("the provider refused: {0}")]
     Refused(String),
+    #[error("the provider does not take the code")]
+    Code(#[source] OAuthError),
     #[error("the provider's answer cannot be used")]
     Provider(#[source] OAuthError),
     #[error("the ID token is not valid")]
@@ -115,7 +120,7 @@ impl LoginError {
                 "This sign-in took too long, or was begun in another browser.",
             ),
             Self::Declined => (StatusCode::BAD_REQUEST, "login-declined", "You chose not to sign in."),
-            Self::Issuer(_) | Self::Refused(_) => {
+            Self::Issuer(_) | Self::Refused(_) | Self::Code(_) => {
                 (StatusCode::BAD_REQUEST, "login-refused", "The sign-in service did not let you in.")
             }
             Self::TooWeak => (
@@ -185,8 +190,8 @@ async fn sign_in(
     auth.check_issuer(ctx, answer.issuer.as_deref()).await?;
     let code = match (&answer.code, answer.error.as_deref()) {
         (_, Some("access_denied")) => return Err(LoginError::Declined),
-        (Some(code), None) => code,
-        (_, error) => return Err(LoginError::Refused(printable(error.unwrap_or("neither code nor error")))),
+        (Some(code), None) if (1..=MAX_CODE_BYTES).contains(&code.len()) => code,
+        (_, error) => return Err(LoginError::Refused(printable(error.unwrap_or("neither a code nor an error")))),
     };
     // A code is good for one exchange, so what comes of it must have somewhere to go.
     auth.sessions.check().await.map_err(LoginError::Store)?;
@@ -262,4 +267,40 @@ fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NAMES: [&str; 5] = ["state", "code", "error", "iss", "other"];
+
+    proptest! {
+        /// Shows: W1
+        #[test]
+        fn an_answer_is_read_as_it_was_written_and_one_that_says_a_thing_twice_says_nothing(
+            pairs in prop::collection::vec((0_usize..5, "\\PC{0,12}"), 0..6),
+        ) {
+            let named = pairs.iter().map(|(name, value)| (NAMES[*name], value.as_str()));
+            let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(named).finish();
+            let Answer { state, code, error, issuer } = Answer::parse(&query);
+            let of = |name: usize| pairs.iter().filter(move |(known, _)| *known == name).map(|(_, value)| value.clone());
+            let is_void = (0..4).any(|name| of(name).count() > 1);
+            for (name, read) in [state, code, error, issuer].into_iter().enumerate() {
+                prop_assert_eq!(read, of(name).next().filter(|_| !is_void));
+            }
+        }
+
+        /// Shows: W1
+        #[test]
+        fn no_query_and_no_name_of_a_browser_does_harm(text in "\\PC{0,300}|[&=%a-z0-9+\\x00-\\x1f]{0,60}") {
+            drop(Answer::parse(&text));
+            let told = printable(&text);
+            prop_assert!(told.len() <= 60 && told.bytes().all(|byte| byte.is_ascii_graphic()), "{}", told);
+            let device = device(&text).unwrap_or_default();
+            prop_assert!(device.chars().count() <= MAX_DEVICE_CHARS && !device.chars().any(char::is_control));
+        }
+    }
 }

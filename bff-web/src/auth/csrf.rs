@@ -170,4 +170,24 @@ mod tests {
             assert!(!passes(&[site.clone(), (HEADER, token)]), "{token}");
         }
     }
+
+    proptest::proptest! {
+        /// Shows: W7
+        #[test]
+        fn nothing_but_a_token_of_the_session_is_one(text in "\\PC{0,90}|[A-Za-z0-9_-]{60,70}|[\\x21-\\x7e]{0,80}") {
+            let Ok(value) = HeaderValue::from_bytes(text.as_bytes()) else { return Ok(()) };
+            let mut headers = headers(&[(SEC_FETCH_SITE, "same-origin")]);
+            headers.insert(HEADER, value);
+            proptest::prop_assert!(csrf().check(&headers, "session-a").is_err());
+        }
+
+        /// Shows: W7
+        #[test]
+        fn a_token_with_any_bit_changed_is_none(place in 0_usize..48, bit in 0_u8..8) {
+            let own = csrf().cookie(Some("session-a"));
+            let mut bytes = BASE64_URL_SAFE_NO_PAD.decode(own.value()).expect("a token");
+            bytes[place] ^= 1 << bit;
+            proptest::prop_assert!(!csrf().is_token_of(&BASE64_URL_SAFE_NO_PAD.encode(bytes), "session-a"));
+        }
+    }
 }

@@ -71,7 +71,11 @@ impl WorkerAuth {
         let (code, redirect_uri) = (Secret::from(code), self.redirect_uri());
         let exchange = CodeExchange { code: &code, redirect_uri: &redirect_uri, pkce: &pkce };
         let answer = self.provider.exchange_code(ctx, &exchange).await;
-        let answer = answer.map_err(LoginError::Provider)?;
+        // A code that is not good is the fault of whoever sent it, and nothing that an operator has to know of.
+        let answer = answer.map_err(|error| match error.is_invalid_grant() {
+            true => LoginError::Code(error),
+            false => LoginError::Provider(error),
+        })?;
         let id_token = answer.id_token.as_ref().ok_or(LoginError::NoIdToken)?;
         let step_up = &transaction.step_up;
         let expected = IdTokenExpectations {

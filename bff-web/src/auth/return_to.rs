@@ -182,4 +182,21 @@ mod tests {
             assert_eq!(ReturnTo::parse(text).as_ref().map(ReturnTo::as_str), Some(text));
         }
     }
+
+    proptest::proptest! {
+        /// Shows: W8
+        #[test]
+        fn whatever_is_followed_stays_here_however_often_it_is_decoded(
+            text in "[/\\\\.%25fFcC:@?#;a-z\\t\\n ]{0,24}|/[/\\\\.%25fF0-9a-zA-Z?#:@]{0,24}|\\PC{0,40}",
+        ) {
+            let base = Url::parse("https://shop.example/deep/er").expect("an address");
+            let Some(address) = ReturnTo::parse(&text) else { return Ok(()) };
+            let mut reading = address.as_str().as_bytes().to_vec();
+            for _ in 0..6 {
+                let resolved = base.join(&String::from_utf8_lossy(&reading));
+                proptest::prop_assert_eq!(resolved.map(|url| url.origin()), Ok(base.origin()), "{}", text);
+                reading = decode(&reading);
+            }
+        }
+    }
 }

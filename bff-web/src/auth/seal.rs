@@ -131,4 +131,12 @@ mod tests {
         let new = rotated.seal("verifier".to_owned(), "login-1", NOON).expect("text can be sealed");
         assert!(seal().open(&new, "login-1", NOON).is_none(), "sealed with the present key");
     }
+
+    proptest::proptest! {
+        /// Shows: W5
+        #[test]
+        fn what_was_not_sealed_here_is_not_opened(text in "\\PC{0,120}|[A-Za-z0-9_-]{0,200}") {
+            proptest::prop_assert_eq!(seal().open(&text, "login-1", NOON), None);
+        }
+    }
 }

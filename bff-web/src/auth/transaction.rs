@@ -212,4 +212,31 @@ mod tests {
         assert!(name_and_value.starts_with("__Host-login-"), "{text}");
         assert_eq!(text.strip_prefix(name_and_value), Some("; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=600"));
     }
+
+    /// Shows: W4
+    #[test]
+    fn the_largest_attempt_fits_into_a_cookie() {
+        // Quotation marks are the longest in JSON, and this is the longest address that is taken.
+        let return_to = ReturnTo::parse(&format!("/{}", "\"".repeat(1023))).expect("it is local");
+        let replaces = Some(SessionSecret::new(&random::token()));
+        let cookies = transactions().begin(&request(&[]), Transaction::begin(return_to, replaces), NOON);
+        let size = cookies[0].name().len() + cookies[0].value().len();
+        assert!((3000..=4096).contains(&size), "browsers drop a cookie of {size} bytes");
+    }
+
+    proptest::proptest! {
+        /// Shows: W1
+        #[test]
+        fn no_cookie_and_no_state_that_were_made_up_are_an_attempt(
+            value in "[A-Za-z0-9_-]{0,300}|[\\x21-\\x7e&&[^;,\"\\\\]]{0,60}",
+            state in "\\PC{0,60}|[A-Za-z0-9_-]{43}",
+        ) {
+            let mut jar = Vec::new();
+            let begun = begin(&mut jar, NOON);
+            proptest::prop_assert!(transactions().finish(&request(&jar), &state, NOON).is_none());
+            let name = jar[0].name().to_owned();
+            let jar = [Cookie::new(name, value)];
+            proptest::prop_assert!(transactions().finish(&request(&jar), &begun.state, NOON).is_none());
+        }
+    }
 }

@@ -1,11 +1,13 @@
 //! Signing in and out, sessions, and the checks before every route.
 
 mod backchannel;
+mod bad_input;
 mod client_authentication;
 mod csrf;
 mod killed;
 mod login;
 mod logout;
+mod no_leaks;
 mod own_sessions;
 mod redis_outage;
 mod refresh;

@@ -1,5 +1,6 @@
 //! The service as a whole, on real sockets, in front of the real sandbox.
 
+mod attacks;
 mod auth;
 mod caching;
 mod cart;

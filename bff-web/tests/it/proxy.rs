@@ -14,7 +14,7 @@ use shared_lib::{
 use crate::harness::{Browser, Variable, World};
 
 /// The address of everything here.
-const FILES: &str = "/api/files";
+pub const FILES: &str = "/api/files";
 
 /// A service of somebody else's behind `/api/files`, for whoever is signed in.
 pub struct Proxied {
@@ -43,7 +43,7 @@ impl Proxied {
 }
 
 /// What a browser sends along, for requests that no browser would make.
-fn cookies(browser: &Browser) -> String {
+pub fn cookies(browser: &Browser) -> String {
     let cookies = browser.jar.iter().map(|cookie| format!("{}={}", cookie.name, cookie.value));
     cookies.collect::<Vec<_>>().join("; ")
 }

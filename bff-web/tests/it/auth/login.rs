@@ -93,7 +93,7 @@ async fn an_answer_that_was_tampered_with_signs_nobody_in() {
         ("state=", "state=x", "login-expired"),
         ("iss=http", "iss=https", "login-refused"),
         ("&iss=", "&was=", "login-refused"),
-        ("code=", "code=x", "login-failed"),
+        ("code=", "code=x", "login-refused"),
         ("code=", "error=server_error&was=", "login-refused"),
         ("code=", "state=twice&code=", "login-expired"),
     ] {

@@ -5,12 +5,15 @@ use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
     rc::Rc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use actix_web::{http::StatusCode, rt::task::JoinHandle};
 use awc::Client;
-use shared_lib::testing::{Received, eventually, receive};
+use shared_lib::{
+    clock::Clock,
+    testing::{Received, eventually, receive},
+};
 
 use crate::harness::{Browser, PATIENCE, fleet::Fleet};
 
@@ -90,6 +93,14 @@ fn load(mut browser: Browser, management: &str, seen: &Rc<Seen>) -> JoinHandle<(
     })
 }
 
+#[expect(clippy::print_stdout, reason = "the figures are for whoever runs this test by its name")]
+fn print(seen: &Seen, one: Duration, other: Duration) {
+    for ((phase, kind, status), count) in &*seen.counts.borrow() {
+        println!("{phase:?}, {kind}: {count} x {status}");
+    }
+    println!("served again {one:?} and {other:?} after Redis answered PING");
+}
+
 async fn sessions_of(fleet: &Fleet) -> usize {
     let keys: Vec<String> = fleet.redis.ask(&["KEYS", "*}:session:*"]).await;
     keys.len()
@@ -121,7 +132,8 @@ async fn redis_that_stops_and_starts_under_load_loses_and_invents_no_session() {
     seen.phase.set(None);
     fleet.redis.start_again().await;
     let _: String = fleet.redis.ask(&["PING"]).await;
-    let answers = Instant::now();
+    let clock = &Clock::system();
+    let answers = clock.now();
     seen.enter(Phase::Back);
     let first = |replica: usize| {
         let mut browser = browsers[replica].clone();
@@ -131,7 +143,7 @@ async fn redis_that_stops_and_starts_under_load_loses_and_invents_no_session() {
                 async move { browser.get(SESSION).await.status == StatusCode::OK }
             });
             assert!(back.await, "it finds Redis again");
-            let took = answers.elapsed();
+            let took = clock.now().duration_since(answers);
             browser.get(SESSION).await;
             took
         }
@@ -140,10 +152,7 @@ async fn redis_that_stops_and_starts_under_load_loses_and_invents_no_session() {
     seen.enough(Phase::Back, 200).await;
     tasks.iter().for_each(JoinHandle::abort);
 
-    for ((phase, kind, status), count) in &*seen.counts.borrow() {
-        println!("{phase:?}, {kind}: {count} x {status}");
-    }
-    println!("served again {one:?} and {other:?} after Redis answered PING");
+    print(&seen, one, other);
     assert_eq!(*seen.wrong.borrow(), [""; 0]);
     assert_eq!(seen.of(Phase::Away, "signed in", 200), 0, "nobody is let in without a look at the session");
     assert_eq!(seen.of(Phase::Before, "signed in", 503), 0);

@@ -7,9 +7,8 @@ use shared_lib::testing::RedisServer;
 use url::Url;
 
 use super::{
-    HTTP_SERVICES, Variable,
+    Variable,
     process::Process,
-    urls_of,
     wire::{Protocol, Wire},
 };
 
@@ -49,22 +48,20 @@ impl Fleet {
     async fn launch(&self, variables: &[Variable<'_>]) -> Replica {
         let redis = Wire::to(&authority(&self.redis.url()), Protocol::Redis).await;
         let provider = Wire::to(&authority(self.sandbox.issuer()), Protocol::Http).await;
-        let mut env: Vec<(String, String)> =
-            HTTP_SERVICES.iter().map(|name| (urls_of(name), self.sandbox.url(name))).collect();
-        env.push((urls_of("notifications"), self.sandbox.grpc_url()));
-        env.push((urls_of("provider"), format!("http://{}", provider.address)));
-        env.push(("BFF_WEB__OIDC__ISSUER".to_owned(), self.sandbox.issuer().to_owned()));
-        env.push(("BFF_WEB__REDIS__URL".to_owned(), format!("redis://{}/0", redis.address)));
-        let fixed = [
+        let at_redis = format!("redis://{}/0", redis.address);
+        let at_provider = format!("http://{}", provider.address);
+        let mut all = vec![
+            ("BFF_WEB__DOWNSTREAMS__PROVIDER__URLS", at_provider.as_str()),
+            ("BFF_WEB__REDIS__URL", at_redis.as_str()),
             ("BFF_WEB__SESSION__STORE", "redis"),
             // An access token is due when half of its life is over.
             ("BFF_WEB__OIDC__REFRESH_LEAD_MS", "3600000"),
             ("BFF_WEB__SESSION__REFRESH_LEASE_MS", "500"),
             ("BFF_WEB__SERVER__REQUEST_TIMEOUT_MS", "30000"),
         ];
-        let variables = fixed.iter().chain(variables);
-        env.extend(variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        Replica { process: Process::start(&env).await, redis, provider }
+        all.extend(variables);
+        let process = Process::in_front_of(&self.sandbox, &all).await;
+        Replica { process, redis, provider }
     }
 
     /// How long the access tokens live that the provider gives from now on.

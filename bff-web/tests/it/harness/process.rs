@@ -3,11 +3,13 @@
 use std::{cell::RefCell, process::Stdio, rc::Rc};
 
 use tokio::{
-    io::{AsyncBufReadExt, BufReader},
-    process::{Child, ChildStdout, Command},
+    io::{AsyncBufReadExt, AsyncRead, BufReader, Lines},
+    process::{Child, Command},
 };
 
-use super::{Browser, ORIGIN};
+use sandbox::Sandbox;
+
+use super::{Browser, HTTP_SERVICES, ORIGIN, Variable, urls_of};
 
 /// A running `bff-web`, which is killed when this is dropped.
 pub struct Process {
@@ -18,8 +20,18 @@ pub struct Process {
 }
 
 impl Process {
+    /// Starts it in front of this sandbox, with these settings on top.
+    pub async fn in_front_of(sandbox: &Sandbox, variables: &[Variable<'_>]) -> Self {
+        let mut env: Vec<(String, String)> =
+            HTTP_SERVICES.iter().map(|name| (urls_of(name), sandbox.url(name))).collect();
+        env.push((urls_of("notifications"), sandbox.grpc_url()));
+        env.push(("BFF_WEB__OIDC__ISSUER".to_owned(), sandbox.issuer().to_owned()));
+        env.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        Self::start(&env).await
+    }
+
     /// Starts the built binary with these variables, on free ports, and waits until it is ready.
-    pub async fn start(variables: &[(String, String)]) -> Self {
+    async fn start(variables: &[(String, String)]) -> Self {
         let fixed = [
             ("BFF_WEB__SERVER__HOST", "127.0.0.1"),
             ("BFF_WEB__SERVER__PORT", "0"),
@@ -30,9 +42,13 @@ impl Process {
         ];
         let mut command = Command::new(env!("CARGO_BIN_EXE_bff-web"));
         command.arg("serve").envs(fixed).envs(variables.iter().map(|(name, value)| (name, value)));
-        let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn().expect("the built binary");
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().expect("the built binary");
         let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
         let log = Rc::new(RefCell::new(Vec::new()));
+        // Where a panic would be told.
+        let errors = BufReader::new(child.stderr.take().expect("its other output")).lines();
+        actix_web::rt::spawn(keep(errors, Rc::clone(&log)));
         let ready = loop {
             let line = lines.next_line().await.expect("its output is text").expect("it becomes ready before it ends");
             log.borrow_mut().push(line.clone());
@@ -80,7 +96,7 @@ impl Process {
 }
 
 /// Reads on, because a full pipe would stop the process.
-async fn keep(mut lines: tokio::io::Lines<BufReader<ChildStdout>>, log: Rc<RefCell<Vec<String>>>) {
+async fn keep(mut lines: Lines<BufReader<impl AsyncRead + Unpin>>, log: Rc<RefCell<Vec<String>>>) {
     while let Ok(Some(line)) = lines.next_line().await {
         log.borrow_mut().push(line);
     }

@@ -53,6 +53,7 @@ struct Shared {
     held: watch::Sender<bool>,
     /// Scripts by their hash, as they were loaded.
     scripts: Mutex<HashMap<String, String>>,
+    heard: Mutex<Vec<u8>>,
 }
 
 impl Wire {
@@ -60,8 +61,13 @@ impl Wire {
     pub async fn to(target: &str, protocol: Protocol) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let address = listener.local_addr().expect("it is bound").to_string();
-        let shared =
-            Shared { protocol, wanted: Mutex::default(), held: watch::Sender::new(false), scripts: Mutex::default() };
+        let shared = Shared {
+            protocol,
+            wanted: Mutex::default(),
+            held: watch::Sender::new(false),
+            scripts: Mutex::default(),
+            heard: Mutex::default(),
+        };
         let (shared, target) = (Arc::new(shared), target.to_owned());
         let accepting = actix_web::rt::spawn(accept(listener, target, Arc::clone(&shared)));
         Self { address, shared, accepting }
@@ -70,6 +76,11 @@ impl Wire {
     /// Holds the next message that has this in it, or the answer to it.
     pub fn hold(&self, text: &str, held: Held) {
         *self.shared.wanted.lock().unwrap_or_else(PoisonError::into_inner) = Some((text.to_owned(), held));
+    }
+
+    /// All that the server has answered.
+    pub fn heard(&self) -> String {
+        String::from_utf8_lossy(&self.shared.heard.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
     }
 
     /// Waits until it is held.
@@ -171,7 +182,7 @@ async fn answer(
             return pending().await;
         }
         replica.write_all(&read).await?;
-        read.clear();
+        shared.heard.lock().unwrap_or_else(PoisonError::into_inner).append(&mut read);
     }
     Ok(())
 }
