@@ -24,7 +24,7 @@ pub use cors::CorsSettings;
 pub use http_cache::HttpCacheSettings;
 pub use oidc::{ClientAssertionAudience, ClientAuthentication, OidcSettings};
 pub use proxy::{ProxiedSettings, ProxyAccess, ProxySettings};
-pub use redis::RedisSettings;
+pub use redis::{RedisClientError, RedisSettings};
 pub use session::{SameSiteSetting, SessionSettings, SessionStoreKind};
 pub use spa::SpaSettings;
 
@@ -121,6 +121,9 @@ impl Settings for WebSettings {
         if self.environment.is_production() {
             self.server.audit_production("server", findings);
             self.oidc.audit_production("oidc", findings);
+            if self.session.store == SessionStoreKind::Redis {
+                self.redis.audit_production("redis", findings);
+            }
             if let Some(provider) = self.downstreams.get(PROVIDER) {
                 let is_https = provider.urls.iter().all(|url| url.starts_with("https://"));
                 let message = "must be https in production: this service's credentials and the users' tokens go there";

@@ -16,3 +16,4 @@ mod session;
 mod session_ends;
 mod step_up;
 mod store;
+mod store_tls;

@@ -109,3 +109,41 @@ fn each_wrong_value_is_named_by_its_key() {
         assert!(!faults.contains(secret), "{faults}");
     }
 }
+
+/// Shows: W5
+#[test]
+fn redis_is_reached_over_tls_in_production_unless_that_is_said_to_be_needless() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let path = file.path().to_str().expect("a path");
+    let production = [
+        ("BFF_WEB__ENVIRONMENT", "production"),
+        ("BFF_WEB__SERVER__PUBLIC_ORIGIN", "https://shop.example"),
+        ("BFF_WEB__MANAGEMENT__OPERATOR_TOKEN", "an operator's token of our own"),
+        ("BFF_WEB__OIDC__ISSUER", "https://id.example"),
+        ("BFF_WEB__OIDC__CLIENT_SECRET", "correct horse battery staple"),
+        ("BFF_WEB__SESSION__KEY", "0f6f1c3b5a7d9e8c2b4a6d8f0e1c3b5a7d9e8c2b"),
+        ("BFF_WEB__SESSION__STORE", "redis"),
+    ];
+    for (more, wrong) in [
+        (&[("BFF_WEB__REDIS__URL", "redis://:pass-word@redis:6379/0")][..], Some("redis.url")),
+        (
+            &[("BFF_WEB__REDIS__URL", "redis://:pass-word@redis:6379/0"), ("BFF_WEB__REDIS__ALLOW_PLAINTEXT", "true")],
+            None,
+        ),
+        (&[("BFF_WEB__REDIS__URL", "rediss://:pass-word@redis:6379/0")], None),
+        (&[("BFF_WEB__REDIS__URL", "redis://127.0.0.1:6379/0")], None),
+        (&[("BFF_WEB__REDIS__URL", "redis://[::1]:6379/0")], None),
+        (&[("BFF_WEB__REDIS__URL", "unix:///run/redis.sock")], None),
+        (&[("BFF_WEB__REDIS__URL", "rediss://redis:6379/0#insecure")], Some("redis.url")),
+        (&[("BFF_WEB__REDIS__URL", "redis://localhost"), ("BFF_WEB__REDIS__CA_FILE", path)], Some("redis.ca_file")),
+        (&[("BFF_WEB__REDIS__URL", "rediss://redis"), ("BFF_WEB__REDIS__CA_FILE", path)], Some("redis.ca_file")),
+        (&[("BFF_WEB__REDIS__URL", "rediss://redis"), ("BFF_WEB__REDIS__CA_FILE", "/nowhere")], Some("redis.ca_file")),
+    ] {
+        let faults = faults(&[&production[..], more].concat());
+        match wrong {
+            Some(key) => assert!(faults.contains(&format!("  {key}: ")), "{more:?}: {faults}"),
+            None => assert_eq!(faults, "", "{more:?}"),
+        }
+        assert!(!faults.contains("pass-word"), "{faults}");
+    }
+}

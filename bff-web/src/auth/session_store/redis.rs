@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use redis::FromRedisValue;
 use shared_lib::clock::Clock;
 
-pub use connection::{Connection, RedisAddressError};
+pub use connection::{Connection, ConnectionError};
 pub use feed::follow;
 
 use self::scripts::Scripts;

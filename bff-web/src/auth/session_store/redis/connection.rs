@@ -8,12 +8,18 @@ use redis::{
 };
 
 use super::super::StoreError;
-use crate::settings::RedisSettings;
+use crate::settings::{RedisClientError, RedisSettings};
 
-/// An address that cannot be used.
+/// Why there is nothing to connect by.
 #[derive(Debug, thiserror::Error)]
-#[error("[redis] url is no address of a Redis server")]
-pub struct RedisAddressError(#[source] RedisError);
+pub enum ConnectionError {
+    /// The settings do not say how.
+    #[error("[redis]")]
+    Settings(#[from] RedisClientError),
+    /// The client cannot be made.
+    #[error("the client of Redis cannot be made")]
+    Manager(#[source] RedisError),
+}
 
 /// Redis as this process reaches it. Cheap to clone.
 #[derive(Clone)]
@@ -29,16 +35,19 @@ impl Connection {
     /// runtime.
     ///
     /// # Errors
-    /// [`RedisAddressError`].
-    pub fn new(settings: &RedisSettings) -> Result<Self, RedisAddressError> {
-        let client = Client::open(settings.url.expose()).map_err(RedisAddressError)?;
+    /// [`ConnectionError`].
+    pub fn new(settings: &RedisSettings) -> Result<Self, ConnectionError> {
+        // Said once for the process, because the client of Redis asks no one else. Somebody may have said it before.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let client = settings.client()?;
         // A lost connection is made again by the next call. Attempts are not repeated in between: whoever waits is a
         // request that has better be told.
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(settings.connect_timeout()))
             .set_response_timeout(Some(settings.response_timeout()))
             .set_number_of_retries(0);
-        let manager = ConnectionManager::new_lazy_with_config(client.clone(), config).map_err(RedisAddressError)?;
+        let manager =
+            ConnectionManager::new_lazy_with_config(client.clone(), config).map_err(ConnectionError::Manager)?;
         let timeout = settings.connect_timeout() + settings.response_timeout();
         // The braces have a cluster keep all keys in one slot.
         Ok(Self { client, manager, prefix: format!("{{{}}}:", settings.key_prefix), timeout })
