@@ -1,7 +1,8 @@
 //! How often a key may call, and how often at the same time: the limits of its plan, and what a call of each route
 //! weighs.
 //!
-//! Limits are per key. Each process counts for itself, so `n` replicas admit at most `n` times what a plan promises.
+//! Rates are per key. Replicas count them together where Redis is configured; [`shared_lib::rate_limit`] states what is
+//! promised then, and while Redis is away. Calls at the same time are counted by each process for itself.
 
 mod concurrency;
 
@@ -11,13 +12,13 @@ use actix_web::http::StatusCode;
 use shared_lib::{
     clock::Clock,
     problem::{Problem, ProblemKind, kinds},
-    rate_limit::{Decision, LocalLimiter, PolicyError},
+    rate_limit::{Charge, Decision, Limiter, PolicyError, Rules, Share, SharedAddressError},
     server::Route,
 };
 
 use self::concurrency::Concurrency;
 pub use self::concurrency::Place;
-use crate::{keys::KeyRecord, settings::PlansSettings, views};
+use crate::{keys::KeyRecord, settings::PartnerSettings, views};
 
 /// How long who has too many calls under way is told to wait; nobody knows when one of them ends.
 const CONCURRENCY_WAIT: Duration = Duration::from_secs(1);
@@ -41,28 +42,49 @@ pub struct Charged {
     pub place: Place,
 }
 
+/// Settings that make no limits; their audit finds most of it first.
+#[derive(Debug, thiserror::Error)]
+pub enum LimitsError {
+    /// The numbers of a plan make no policy.
+    #[error("[plans] has a rate that makes no promise")]
+    Policy(#[from] PolicyError),
+    /// Redis has no address.
+    #[error("[redis] url cannot be used")]
+    Redis(#[from] SharedAddressError),
+}
+
 struct Plan {
-    rates: LocalLimiter,
+    rules: Rules,
     concurrency: Concurrency,
 }
 
 /// The limits of every plan. Cheap to clone; crosses threads.
 #[derive(Clone)]
 pub struct Limits {
+    limiter: Arc<Limiter>,
     plans: Arc<BTreeMap<String, Plan>>,
 }
 
 impl Limits {
-    /// The limits of these plans, each for at most `max_keys` keys at a time.
+    /// The limits of these settings. Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// When the numbers of a plan make no policy; the audit of the settings finds that first.
-    pub fn new(plans: &PlansSettings, max_keys: usize, clock: &Clock) -> Result<Self, PolicyError> {
-        let limiter = |(name, plan): (&String, &crate::settings::PlanSettings)| {
-            let rates = LocalLimiter::new(plan.rate_policies()?, max_keys, clock.clone());
-            Ok((name.clone(), Plan { rates, concurrency: Concurrency::new(plan.concurrency) }))
+    /// [`LimitsError`].
+    pub fn new(settings: &PartnerSettings, clock: &Clock) -> Result<Self, LimitsError> {
+        let max_keys = settings.limits.max_keys;
+        let limiter = match settings.redis.shared_tier() {
+            Some(redis) => {
+                let share = Share { replicas: settings.limits.replicas, heaviest: heaviest() };
+                Limiter::shared(&redis, share, max_keys, clock.clone())?
+            }
+            None => Limiter::local(max_keys, clock.clone()),
         };
-        Ok(Self { plans: Arc::new(plans.iter().map(limiter).collect::<Result<_, _>>()?) })
+        let mut plans = BTreeMap::new();
+        for (name, plan) in &settings.plans {
+            let rules = limiter.rules(plan.rate_policies()?, Vec::new());
+            plans.insert(name.clone(), Plan { rules, concurrency: Concurrency::new(plan.concurrency) });
+        }
+        Ok(Self { limiter: Arc::new(limiter), plans: Arc::new(plans) })
     }
 
     /// Charges a call of this route to the key. A plan that is no longer configured has no limits to keep, and nobody is
@@ -70,20 +92,30 @@ impl Limits {
     ///
     /// # Errors
     /// [`RATE_LIMITED`], with both header fields and `Retry-After`.
-    pub fn charge(&self, key: &KeyRecord, route: &Route) -> Result<Charged, Problem> {
+    pub async fn charge(&self, key: &KeyRecord, route: &Route) -> Result<Charged, Problem> {
         let Some(plan) = self.plans.get(&key.plan) else {
             let cause = format!("the plan `{}` of key {} is not configured", key.plan, key.id);
             return Err(Problem::new(&kinds::INTERNAL_ERROR).caused_by(cause));
         };
         // The place first: it is given back when the rates refuse, so a refused call costs nothing either way.
         let place = plan.concurrency.take(&key.id).map_err(|full| refused(&full, CONCURRENCY_WAIT))?;
-        let decision = plan.rates.check(&key.id, weight(route)).and(place.decision());
+        let cost = weight(route);
+        let charge = Charge { key: &key.id, cost, owner: &key.partner, quota_cost: cost.get(), known: &[] };
+        let (decision, _) = self.limiter.charge(&plan.rules, &charge).await;
+        let decision = decision.and(place.decision());
         if decision.is_admitted() {
             Ok(Charged { decision, place })
         } else {
             Err(refused(&decision, decision.retry_after()))
         }
     }
+}
+
+/// What the heaviest call is charged.
+#[must_use]
+pub fn heaviest() -> NonZeroU32 {
+    let weights = views::WEIGHTS.iter().filter_map(|(_, _, weight)| NonZeroU32::new(*weight));
+    weights.max().unwrap_or(NonZeroU32::MIN)
 }
 
 /// What a call of this route is charged.

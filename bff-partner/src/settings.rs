@@ -4,6 +4,7 @@ mod idempotency;
 mod keys;
 mod oidc;
 mod plans;
+mod redis;
 
 use serde::Deserialize;
 use shared_lib::{
@@ -18,6 +19,7 @@ pub use self::{
     keys::KeysSettings,
     oidc::OidcSettings,
     plans::{LimitsSettings, PlanSettings, PlansSettings, RateSettings},
+    redis::RedisSettings,
 };
 
 /// The downstream that stands for the OpenID provider.
@@ -39,6 +41,8 @@ pub struct PartnerSettings {
     pub keys: KeysSettings,
     /// How long operations are remembered.
     pub idempotency: IdempotencySettings,
+    /// Where replicas count together.
+    pub redis: RedisSettings,
     /// What all plans share.
     pub limits: LimitsSettings,
     /// The plans by name.
@@ -59,6 +63,7 @@ impl Settings for PartnerSettings {
         "keys.checksum_key",
         "keys.database_url",
         "oidc.client_secret",
+        "redis.url",
     ];
 
     fn audit(&self, findings: &mut Findings) {
@@ -68,6 +73,7 @@ impl Settings for PartnerSettings {
         self.keys.audit("keys", findings);
         let longest = self.server.request_timeout_ms;
         self.idempotency.audit("idempotency", longest, findings);
+        self.redis.audit("redis", findings);
         self.limits.audit("limits", findings);
         plans::audit(&self.plans, "plans", findings);
         self.oidc.audit("oidc", findings);

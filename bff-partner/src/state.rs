@@ -52,7 +52,7 @@ impl PartnerState {
             .channel()
             .map(|channel| KeyWatch::start(ring.clone(), channel.clone(), settings.keys.ring().fresh, clock.clone()));
         let admin = key_admin(&settings, database.clone(), clock.clone()).telling(ring.clone());
-        let limits = Limits::new(&settings.plans, settings.limits.max_keys, &clock).context("[plans]")?;
+        let limits = Limits::new(&settings, &clock)?;
         let operations = Arc::new(OperationStore::new(database));
         let idempotency = Idempotency::new(operations, settings.idempotency.times(), clock.clone());
         let docs = Arc::new(Docs::new(&settings.plans));

@@ -52,7 +52,7 @@ impl KeyGuard {
         {
             return Err(refusal::insufficient_scope(needed));
         }
-        let charged = self.limits.charge(&key, route)?;
+        let charged = self.limits.charge(&key, route).await?;
         let caller = Caller { subject: key.owner(), scopes: key.scopes.clone(), token: None };
         request.extensions_mut().insert(AdmittedKey::new(key));
         Ok(Admission {

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use shared_lib::rate_limit::{Decision, PolicyState};
+use shared_lib::rate_limit::{Decision, Measure, PolicyState};
 
 /// The name in headers and problems.
 const NAME: &str = "concurrency";
@@ -68,8 +68,15 @@ fn lock(under_way: &Mutex<HashMap<String, u32>>) -> MutexGuard<'_, HashMap<Strin
 
 fn decision(max: NonZeroU32, remaining: u32, violated: bool) -> Decision {
     let reset = std::time::Duration::ZERO;
-    let state = PolicyState { name: NAME.to_owned(), quota: max.get(), window: None, remaining, reset, violated };
-    Decision { states: vec![state] }
+    let state = PolicyState {
+        name: NAME.to_owned(),
+        quota: u64::from(max.get()),
+        measure: Measure::Concurrent,
+        remaining: u64::from(remaining),
+        reset,
+        violated,
+    };
+    Decision { states: vec![state], ..Decision::default() }
 }
 
 #[cfg(test)]

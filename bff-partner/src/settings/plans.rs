@@ -8,7 +8,7 @@ use shared_lib::{
     settings::{Findings, key},
 };
 
-use crate::views;
+use crate::limits;
 
 /// The plans by name.
 pub type PlansSettings = BTreeMap<String, PlanSettings>;
@@ -17,8 +17,10 @@ pub type PlansSettings = BTreeMap<String, PlanSettings>;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LimitsSettings {
-    /// How many keys each plan's limiter remembers.
+    /// How many keys are remembered.
     pub max_keys: usize,
+    /// How many replicas share the limits while Redis is away.
+    pub replicas: NonZeroU32,
 }
 
 /// One plan.
@@ -75,7 +77,7 @@ impl LimitsSettings {
 /// Checks what types cannot. `prefix` is the section's path.
 pub(super) fn audit(plans: &PlansSettings, prefix: &str, findings: &mut Findings) {
     findings.require(!plans.is_empty(), prefix, "must have at least one plan");
-    let heaviest = views::WEIGHTS.iter().map(|(_, _, weight)| *weight).max().unwrap_or(1);
+    let heaviest = limits::heaviest();
     for (name, plan) in plans {
         for (policy, rate) in plan.rates() {
             let path = format!("{prefix}.{name}.{policy}");
@@ -84,7 +86,7 @@ pub(super) fn audit(plans: &PlansSettings, prefix: &str, findings: &mut Findings
             }
             let message =
                 format!("must be at least {heaviest}, what the heaviest call weighs, or it could never be made");
-            findings.require(rate.at_once.get() >= heaviest, format!("{path}.at_once"), message);
+            findings.require(rate.at_once >= heaviest, format!("{path}.at_once"), message);
         }
     }
 }

@@ -9,19 +9,50 @@ pub const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-pol
 /// What is left (draft-ietf-httpapi-ratelimit-headers, section 4).
 pub const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
+/// In what a policy promises its units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Measure {
+    /// In any window of this length.
+    Window(Duration),
+    /// In each period of the calendar.
+    Calendar,
+    /// At the same time.
+    Concurrent,
+}
+
+/// Who decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Tier {
+    /// Redis, for all replicas together.
+    Shared,
+    /// This process, for itself.
+    Local,
+}
+
+impl Tier {
+    /// Its name in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Shared => "shared",
+            Self::Local => "local",
+        }
+    }
+}
+
 /// Where one policy stands after a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyState {
     /// The policy's name.
     pub name: String,
-    /// Units that it promises in a window.
-    pub quota: u32,
-    /// The window; none for a limit on calls at the same time.
-    pub window: Option<Duration>,
+    /// Units that it promises.
+    pub quota: u64,
+    /// In what it promises them.
+    pub measure: Measure,
     /// Units that could be had now.
-    pub remaining: u32,
+    pub remaining: u64,
     /// For a policy that refused, the time until what was asked for can be had; otherwise the time until as much as can
-    /// be had at once is there again.
+    /// be had at once is there again. Of a quota always the rest of its period.
     pub reset: Duration,
     /// Whether it refused.
     pub violated: bool,
@@ -30,8 +61,12 @@ pub struct PolicyState {
 /// What was decided about one call.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Decision {
-    /// Every policy that was asked, in the order in which they are configured.
+    /// Every policy that was asked and refuses, in the order in which they are configured.
     pub states: Vec<PolicyState>,
+    /// The names of the policies in shadow that would have refused. Nobody outside is told.
+    pub shadowed: Vec<String>,
+    /// Who decided, where a tier was asked.
+    pub tier: Option<Tier>,
 }
 
 impl Decision {
@@ -57,6 +92,8 @@ impl Decision {
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.states.extend(other.states);
+        self.shadowed.extend(other.shadowed);
+        self.tier = self.tier.or(other.tier);
         self
     }
 
@@ -68,9 +105,11 @@ impl Decision {
             let separator = if promised.is_empty() { "" } else { ", " };
             // Writing to a string does not fail.
             let _ = write!(promised, "{separator}\"{}\";q={}", state.name, state.quota);
-            let _ = match state.window {
-                Some(window) => write!(promised, ";w={}", whole_seconds(window)),
-                None => write!(promised, ";qu=\"concurrent-requests\""),
+            let _ = match state.measure {
+                Measure::Window(window) => write!(promised, ";w={}", whole_seconds(window)),
+                // `w` would promise something about any window of that length.
+                Measure::Calendar => Ok(()),
+                Measure::Concurrent => write!(promised, ";qu=\"concurrent-requests\""),
             };
             let _ = write!(left, "{separator}\"{}\";r={}", state.name, state.remaining);
             if !state.reset.is_zero() {
@@ -94,11 +133,11 @@ fn whole_seconds(duration: Duration) -> u64 {
 mod tests {
     use super::*;
 
-    fn state(name: &str, remaining: u32, reset_ms: u64, violated: bool) -> PolicyState {
+    fn state(name: &str, remaining: u64, reset_ms: u64, violated: bool) -> PolicyState {
         PolicyState {
             name: name.to_owned(),
             quota: 100,
-            window: Some(Duration::from_secs(60)),
+            measure: Measure::Window(Duration::from_secs(60)),
             remaining,
             reset: Duration::from_millis(reset_ms),
             violated,
@@ -112,7 +151,8 @@ mod tests {
     /// Shows: P3
     #[test]
     fn the_fields_are_lists_of_structured_items_in_one_order() {
-        let decision = Decision { states: vec![state("burst", 50, 29_001, false), state("sustained", 7, 0, false)] };
+        let states = vec![state("burst", 50, 29_001, false), state("sustained", 7, 0, false)];
+        let decision = Decision { states, ..Decision::default() };
         assert_eq!(
             texts(&decision),
             ["\"burst\";q=100;w=60, \"sustained\";q=100;w=60", "\"burst\";r=50;t=30, \"sustained\";r=7"]
@@ -125,10 +165,25 @@ mod tests {
     fn a_refusal_names_who_refused_and_waits_for_the_slowest_of_them() {
         let states =
             vec![state("burst", 0, 400, true), state("sustained", 0, 1_001, true), state("day", 9, 9_000, false)];
-        let decision = Decision { states };
+        let decision = Decision { states, ..Decision::default() };
         assert!(!decision.is_admitted());
         assert_eq!(decision.violated(), ["burst", "sustained"]);
         assert_eq!(decision.retry_after(), Duration::from_millis(1_001));
+    }
+
+    /// Shows: P3
+    #[test]
+    fn a_quota_says_when_it_begins_again_and_promises_nothing_about_windows() {
+        let day = PolicyState { measure: Measure::Calendar, ..state("day", 7, 3_600_000, false) };
+        let concurrency = PolicyState { measure: Measure::Concurrent, ..state("concurrency", 99, 0, false) };
+        let decision = Decision { states: vec![day, concurrency], ..Decision::default() };
+        assert_eq!(
+            texts(&decision),
+            [
+                "\"day\";q=100, \"concurrency\";q=100;qu=\"concurrent-requests\"",
+                "\"day\";r=7;t=3600, \"concurrency\";r=99"
+            ]
+        );
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! The limits of one process.
 //!
-//! The arithmetic is governor's (GCRA: one time stamp a key and policy). Its own stores charge one policy at a time,
-//! so a call that a second policy refuses would already have paid the first. Here all time stamps of a key are copied
-//! under one lock, every policy decides on its copy, and only when all have admitted are the copies put back.
+//! The arithmetic of rates is governor's (GCRA: one time stamp a key and policy). Its own stores charge one policy at a
+//! time, so a call that a second policy refuses would already have paid the first. Here all time stamps of a key are
+//! copied under one lock, every policy decides on its copy, and only when all have admitted are the copies put back.
+//! The counters of quotas stand under a lock of their own, which is taken first and held meanwhile.
+
+mod counters;
 
 use std::{
     cell::Cell,
@@ -17,9 +20,13 @@ use governor::{
     Quota, RateLimiter, clock::Clock as GovernorClock, middleware::NoOpMiddleware, nanos::Nanos, state::StateStore,
 };
 
+use jiff::Timestamp;
+
+use self::counters::Counters;
 use super::{
-    decision::{Decision, PolicyState},
     policy::RatePolicy,
+    quota::{Period, QuotaPolicy},
+    rules::{Charge, Found, FoundQuota, FoundRate, Rules},
 };
 use crate::clock::Clock;
 
@@ -28,87 +35,140 @@ const SHARDS: usize = 16;
 /// At how many keys a shard first looks for those that it need not remember any more.
 const FIRST_SWEEP: usize = 64;
 
-/// Holds every key to the same policies. Share it between workers.
-pub struct LocalLimiter {
-    rules: Vec<Rule>,
-    time: Time,
+/// Holds keys to their rules within this process. Share it between workers.
+pub(super) struct LocalLimiter {
+    clock: Clock,
+    epoch: Instant,
     shards: Vec<Mutex<Shard>>,
+    counters: Vec<Mutex<Counters>>,
     hasher: RandomState,
     max_keys_per_shard: usize,
 }
 
-struct Rule {
+/// A rate as governor holds it.
+pub(super) struct LocalRate {
     policy: RatePolicy,
-    refill: u64,
     limiter: RateLimiter<Stamp, OnTheStamp, Time, NoOpMiddleware<Duration>>,
 }
 
 struct Shard {
     stamps: HashMap<Box<str>, Box<[u64]>>,
-    /// What keys share that there is no room for.
-    shared: Box<[u64]>,
+    /// What keys share that there is no room for, however many rates they have.
+    shared: Vec<u64>,
     next_sweep: usize,
 }
 
 impl LocalLimiter {
     /// A limiter that remembers at most `max_keys` keys. Keys beyond that share what one key has, so that memory stays
     /// bounded and the promise holds.
-    #[must_use]
-    pub fn new(policies: Vec<RatePolicy>, max_keys: usize, clock: Clock) -> Self {
-        let time = Time { clock, epoch: Arc::default() };
-        let rules: Vec<_> = policies.into_iter().map(|policy| Rule::new(policy, &time)).collect();
-        time.begin();
-        let shard = || {
-            let shared = vec![0; rules.len()].into();
-            Mutex::new(Shard { stamps: HashMap::new(), shared, next_sweep: FIRST_SWEEP })
-        };
+    pub(super) fn new(max_keys: usize, clock: Clock) -> Self {
+        let shard = || Mutex::new(Shard { stamps: HashMap::new(), shared: Vec::new(), next_sweep: FIRST_SWEEP });
+        let max_keys_per_shard = (max_keys / SHARDS).max(1);
         Self {
+            epoch: clock.now(),
+            clock,
             shards: std::iter::repeat_with(shard).take(SHARDS).collect(),
-            rules,
-            time,
+            counters: std::iter::repeat_with(|| Mutex::new(Counters::new(max_keys_per_shard))).take(SHARDS).collect(),
             hasher: RandomState::new(),
-            max_keys_per_shard: (max_keys / SHARDS).max(1),
+            max_keys_per_shard,
         }
     }
 
-    /// The policies.
-    pub fn policies(&self) -> impl Iterator<Item = &RatePolicy> {
-        self.rules.iter().map(|rule| &rule.policy)
+    /// A rate that this limiter can be asked about.
+    pub(super) fn rate(&self, policy: RatePolicy) -> LocalRate {
+        let time = Time { clock: self.clock.clone(), epoch: Arc::default() };
+        // A refill is at least a nanosecond.
+        let quota = Quota::with_period(policy.refill()).unwrap_or(Quota::per_second(NonZeroU32::MIN));
+        let limiter = RateLimiter::new(quota.allow_burst(policy.at_once()), OnTheStamp, time.clone());
+        // Governor counts from the moment at which it is made; all rates count from the same one.
+        time.epoch.get_or_init(|| self.epoch);
+        LocalRate { policy, limiter }
     }
 
-    /// Charges `cost` units to the key, or nothing where a policy refuses.
-    pub fn check(&self, key: &str, cost: NonZeroU32) -> Decision {
-        let shard = usize::try_from(self.hasher.hash_one(key) % SHARDS as u64).unwrap_or(0);
-        let mut shard = self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner);
+    /// Charges the call in every rate and quota, or in none where one refuses.
+    pub(super) fn charge(&self, rules: &Rules, charge: &Charge<'_>, wall: Timestamp) -> Found {
+        let mut counters = lock(&self.counters[self.shard(charge.owner)]);
+        let used: Vec<u64> = (rules.quotas.iter().enumerate())
+            .map(|(at, quota)| counters.used(charge.owner, quota.period(), wall).max(known(charge, at)))
+            .collect();
+        let refused: Vec<bool> =
+            rules.quotas.iter().zip(&used).map(|(quota, used)| quota.refuses(*used, charge.quota_cost)).collect();
+        let quotas_admit = rules.quotas.iter().zip(&refused).all(|(quota, refused)| !refused || quota.is_shadow());
+
+        let mut shard = lock(&self.shards[self.shard(charge.key)]);
         // Within the lock: times must not go back from one holder to the next.
-        let now = self.time.passed();
-        let stamps = shard.stamps_of(key, self.rules.len(), self.max_keys_per_shard, now);
-        let asked: Vec<_> =
-            self.rules.iter().zip(stamps.iter()).map(|(rule, stamp)| rule.ask(*stamp, cost, now)).collect();
-        let admitted = asked.iter().all(|(_, wait)| wait.is_none());
+        let now = self.passed();
+        let stamps = shard.stamps_of(charge.key, rules.rates.len(), self.max_keys_per_shard, now);
+        let asked: Vec<_> = rules
+            .rates
+            .iter()
+            .zip(stamps.iter())
+            .map(|(rate, stamp)| rate.local.ask(*stamp, charge.cost, now))
+            .collect();
+        let rates_admit =
+            rules.rates.iter().zip(&asked).all(|(rate, (_, wait))| wait.is_none() || rate.policy.is_shadow());
+        let admitted = quotas_admit && rates_admit;
         if admitted {
             stamps.iter_mut().zip(&asked).for_each(|(stamp, (next, _))| *stamp = *next);
         }
         // Read again: the stamps are of a moment after the first reading.
-        let now = self.time.passed();
-        let states = self.rules.iter().zip(stamps.iter()).zip(&asked);
-        Decision { states: states.map(|((rule, stamp), (_, wait))| rule.state(*stamp, now, *wait)).collect() }
+        let now = self.passed();
+        let rate = |(stamp, (_, wait)): (&u64, &(u64, Option<Duration>))| FoundRate {
+            used: Duration::from_nanos(stamp.saturating_sub(now)),
+            wait: *wait,
+        };
+        let rates = stamps.iter().zip(&asked).map(rate).collect();
+        drop(shard);
+
+        let quota = |((quota, used), refused): ((&QuotaPolicy, u64), bool)| {
+            let used = if admitted { used.saturating_add(u64::from(charge.quota_cost)) } else { used };
+            counters.set(charge.owner, quota.period(), wall, used);
+            FoundQuota { used, refused }
+        };
+        let quotas = rules.quotas.iter().zip(used).zip(refused).map(quota).collect();
+        Found { admitted, rates, quotas }
     }
 
-    /// How many keys are remembered.
-    #[must_use]
-    pub fn remembered(&self) -> usize {
-        self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).stamps.len()).sum()
+    /// Takes over what the other tier counts, so that this one goes on from there.
+    pub(super) fn learn(&self, owner: &str, period: Period, at: Timestamp, used: u64) {
+        let mut counters = lock(&self.counters[self.shard(owner)]);
+        let used = counters.used(owner, period, at).max(used);
+        counters.set(owner, period, at, used);
+    }
+
+    /// Gives back units that were charged at this moment; those of a period that is over are gone with it.
+    pub(super) fn give_back(&self, owner: &str, period: Period, at: Timestamp, units: u32) {
+        let mut counters = lock(&self.counters[self.shard(owner)]);
+        counters.give_back(owner, period, at, units);
+    }
+
+    /// How many keys are remembered, and how many owners.
+    pub(super) fn remembered(&self) -> (usize, usize) {
+        let keys = self.shards.iter().map(|shard| lock(shard).stamps.len()).sum();
+        (keys, self.counters.iter().map(|counters| lock(counters).len()).sum())
+    }
+
+    fn shard(&self, name: &str) -> usize {
+        usize::try_from(self.hasher.hash_one(name) % SHARDS as u64).unwrap_or(0)
+    }
+
+    fn passed(&self) -> u64 {
+        nanos(self.clock.now().saturating_duration_since(self.epoch))
     }
 }
 
-impl Rule {
-    fn new(policy: RatePolicy, time: &Time) -> Self {
-        let refill = policy.refill();
-        // A refill is at least a nanosecond.
-        let quota = Quota::with_period(refill).unwrap_or(Quota::per_second(NonZeroU32::MIN));
-        let limiter = RateLimiter::new(quota.allow_burst(policy.at_once()), OnTheStamp, time.clone());
-        Self { refill: nanos(refill), policy, limiter }
+/// What a record outside says of the quota at this place.
+fn known(charge: &Charge<'_>, at: usize) -> u64 {
+    charge.known.get(at).copied().unwrap_or(0)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl LocalRate {
+    pub(super) fn policy(&self) -> &RatePolicy {
+        &self.policy
     }
 
     /// The stamp after the call, and how long the call has to wait where it is refused.
@@ -121,23 +181,10 @@ impl Rule {
             Err(_) => (stamp, Some(self.policy.window())),
         }
     }
-
-    fn state(&self, stamp: u64, now: u64, wait: Option<Duration>) -> PolicyState {
-        let used = stamp.saturating_sub(now);
-        let free = (self.refill * u64::from(self.policy.at_once().get())).saturating_sub(used);
-        PolicyState {
-            name: self.policy.name().to_owned(),
-            quota: self.policy.quota().get(),
-            window: Some(self.policy.window()),
-            remaining: u32::try_from(free / self.refill).unwrap_or(u32::MAX),
-            reset: wait.unwrap_or(Duration::from_nanos(used)),
-            violated: wait.is_some(),
-        }
-    }
 }
 
 impl Shard {
-    fn stamps_of(&mut self, key: &str, policies: usize, max_keys: usize, now: u64) -> &mut [u64] {
+    fn stamps_of(&mut self, key: &str, rates: usize, max_keys: usize, now: u64) -> &mut [u64] {
         if !self.stamps.contains_key(key) {
             if self.stamps.len() >= self.next_sweep.min(max_keys) {
                 // A stamp that has passed says the same as none.
@@ -146,10 +193,16 @@ impl Shard {
                 self.next_sweep = (self.stamps.len() * 2).max(FIRST_SWEEP);
             }
             if self.stamps.len() >= max_keys {
-                return &mut self.shared;
+                self.shared.resize(self.shared.len().max(rates), 0);
+                return &mut self.shared[..rates];
             }
         }
-        self.stamps.entry(key.into()).or_insert_with(|| vec![0; policies].into())
+        let stamps = self.stamps.entry(key.into()).or_default();
+        if stamps.len() != rates {
+            // A key whose rules have become others begins anew.
+            *stamps = vec![0; rates].into();
+        }
+        stamps
     }
 }
 
@@ -179,21 +232,11 @@ impl StateStore for OnTheStamp {
     }
 }
 
-/// The time since the limiter began, for governor. It stands at zero until then, so that all rules begin at zero.
+/// The time since the limiter began, for governor. It stands at zero until it is told when that was.
 #[derive(Clone)]
 struct Time {
     clock: Clock,
     epoch: Arc<OnceLock<Instant>>,
-}
-
-impl Time {
-    fn begin(&self) {
-        self.epoch.get_or_init(|| self.clock.now());
-    }
-
-    fn passed(&self) -> u64 {
-        nanos(GovernorClock::now(self))
-    }
 }
 
 impl GovernorClock for Time {
@@ -207,6 +250,3 @@ impl GovernorClock for Time {
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
-
-#[cfg(test)]
-mod tests;

@@ -5,7 +5,7 @@ use std::{num::NonZeroU32, time::Duration};
 /// The longest name of a policy, in bytes.
 const MAX_NAME_BYTES: usize = 32;
 
-/// The longest window: a day. What counts by day or month is a quota, which has a calendar.
+/// The longest window: a day. What counts by day or month is a [`QuotaPolicy`](super::QuotaPolicy), which has a calendar.
 const MAX_WINDOW: Duration = Duration::from_secs(24 * 3600);
 
 /// At most `quota` units in any window of length `window`, at most `at_once` of them at the same moment.
@@ -15,6 +15,7 @@ pub struct RatePolicy {
     quota: NonZeroU32,
     window: Duration,
     at_once: NonZeroU32,
+    shadow: bool,
 }
 
 /// Numbers that make no policy.
@@ -47,7 +48,32 @@ impl RatePolicy {
         if at_once > quota {
             return Err(PolicyError::AtOnce);
         }
-        Ok(Self { name: name.to_owned(), quota, window, at_once })
+        Ok(Self { name: name.to_owned(), quota, window, at_once, shadow: false })
+    }
+
+    /// The same in shadow: what it would refuse is counted, and nobody is refused or told. For trying a policy out.
+    #[must_use]
+    pub fn in_shadow(mut self) -> Self {
+        self.shadow = true;
+        self
+    }
+
+    /// Whether it only counts.
+    #[must_use]
+    pub fn is_shadow(&self) -> bool {
+        self.shadow
+    }
+
+    /// The part of one of `replicas` that share nothing: the quota divided and rounded down, but enough for a call of
+    /// `heaviest` units wherever the whole policy is enough for it. So that `n` of them admit at most
+    /// `n · max(quota / replicas, heaviest)`.
+    #[must_use]
+    pub fn share(&self, replicas: NonZeroU32, heaviest: NonZeroU32) -> Self {
+        let least = heaviest.min(self.at_once);
+        let part =
+            |whole: NonZeroU32| NonZeroU32::new(whole.get() / replicas.get()).map_or(least, |part| part.max(least));
+        let quota = part(self.quota);
+        Self { quota, at_once: part(self.at_once).min(quota), ..self.clone() }
     }
 
     /// Its name, in headers and in the problem of a refused call.
@@ -109,6 +135,23 @@ mod tests {
             assert_eq!(policy("burst", window, 1), Err(PolicyError::Window), "{window:?}");
         }
         assert_eq!(policy("burst", second, 11), Err(PolicyError::AtOnce));
+    }
+
+    /// Shows: P4
+    #[test]
+    fn shares_together_are_at_most_the_whole_unless_the_heaviest_call_needs_more() {
+        let policy = |quota, at_once| {
+            RatePolicy::new("burst", units(quota), Duration::from_secs(1), units(at_once)).expect("a policy")
+        };
+        let share = |policy: &RatePolicy, replicas| {
+            let share = policy.share(units(replicas), units(5));
+            (share.quota().get(), share.at_once().get())
+        };
+        assert_eq!(share(&policy(100, 50), 1), (100, 50));
+        assert_eq!(share(&policy(100, 50), 3), (33, 16));
+        assert_eq!(share(&policy(20, 10), 3), (6, 5), "what may be called once may be called");
+        assert_eq!(share(&policy(20, 10), 40), (5, 5));
+        assert_eq!(share(&policy(3, 2), 3), (2, 2), "never more than the whole");
     }
 
     #[test]
