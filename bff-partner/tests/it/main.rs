@@ -13,6 +13,7 @@ mod keys_database_away;
 mod keys_push;
 mod keys_store;
 mod limits;
+mod limits_shared;
 mod on_behalf;
 mod orders;
 mod process;

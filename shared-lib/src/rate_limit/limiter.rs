@@ -6,7 +6,8 @@
 //! - windows in which every replica reaches Redis: at most `q`, over all replicas together;
 //! - windows in which none does: at most `n · part`, which is at most `q` when `replicas` is right and `q / replicas` is
 //!   at least the heaviest call;
-//! - any window whatever, however often Redis comes and goes in it: at most `q + n · part`.
+//! - any window whatever, however often Redis comes and goes in it with its data: at most `q + n · part`, and `q` more for
+//!   each time that it comes back empty.
 //!
 //! Redis is back for a replica with the first call that it answers, at most [`SharedSettings::retry`] after it is there
 //! and is asked. Without Redis configured there is one tier, which holds this process to the whole policy.
