@@ -8,6 +8,8 @@ mod cancellation;
 mod connections;
 #[path = "downstream/faults.rs"]
 mod faults;
+#[path = "downstream/forward.rs"]
+mod forward;
 #[path = "downstream/grpc.rs"]
 mod grpc;
 #[path = "downstream/harness.rs"]
