@@ -19,7 +19,7 @@ pub use event_parser::{Dispatched, EventParser};
 pub use fake_downstream::{Answer, FakeDownstream, Hold, SeenRequest};
 pub use postgres_server::PostgresServer;
 pub use received::{Received, receive};
-pub use redis_server::RedisServer;
+pub use redis_server::{KeptData, RedisServer};
 pub use service::TestService;
 
 /// How often [`eventually`] looks.

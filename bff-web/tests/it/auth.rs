@@ -7,6 +7,7 @@ mod csrf;
 mod killed;
 mod login;
 mod logout;
+mod lost_writes;
 mod no_leaks;
 mod own_sessions;
 mod redis_outage;

@@ -16,6 +16,7 @@ mod product;
 mod products;
 mod products_page;
 mod proxy;
+mod response_headers;
 mod settings;
 mod spa;
 mod start_page;

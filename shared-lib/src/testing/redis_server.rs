@@ -17,6 +17,13 @@ const PORTS: usize = 10;
 /// The longest that a start may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Where Redis keeps its append-only files.
+const DATA: &str = "appendonlydir";
+
+/// The data of a Redis at some moment.
+#[derive(Debug)]
+pub struct KeptData(Vec<(PathBuf, Vec<u8>)>);
+
 /// A running Redis, which ends when this is dropped.
 pub struct RedisServer {
     process: Option<Child>,
@@ -82,6 +89,34 @@ impl RedisServer {
             dump.push_str(&format!("{key}\n{}\n", values.join("\n")));
         }
         dump
+    }
+
+    /// A copy of its data as the disk has it now, for [`put_back`](Self::put_back).
+    ///
+    /// # Panics
+    /// When the files cannot be read.
+    #[must_use]
+    pub fn keep_copy(&self) -> KeptData {
+        let files = std::fs::read_dir(self.folder.join(DATA)).expect("the append-only files");
+        let read = |file: std::io::Result<std::fs::DirEntry>| {
+            let path = file.expect("an entry").path();
+            let content = std::fs::read(&path).expect("a file");
+            (path, content)
+        };
+        KeptData(files.map(read).collect())
+    }
+
+    /// Makes its data what it was when the copy was made, as after a crash that lost what came later. It has been stopped.
+    ///
+    /// # Panics
+    /// When it runs, or the files cannot be written.
+    pub fn put_back(&self, kept: &KeptData) {
+        assert!(self.process.is_none(), "stop it first");
+        std::fs::remove_dir_all(self.folder.join(DATA)).expect("the folder is ours");
+        std::fs::create_dir_all(self.folder.join(DATA)).expect("the folder is ours");
+        for (path, content) in &kept.0 {
+            std::fs::write(path, content).expect("a file");
+        }
     }
 
     /// Kills it. Its data is on the disk.
