@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 
 PHASE := deploy/dev/phase
 
-.PHONY: help setup run smoke test check e2e bench bench-graphql wire-bytes openapi snapshots up down release
+.PHONY: help setup run smoke test check e2e bench bench-keys bench-graphql wire-bytes openapi snapshots up down release
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ bench-graphql: ## Measure what GraphQL costs, refusals too; prints the tables of
 
 wire-bytes: ## Compare what a phone and a browser get for the same data, in bytes; prints the table of docs/MOBILE.md
 	@deploy/dev/wire-bytes
+
+bench-keys: ## Measure how fast revocations of keys are felt by three replicas under load
+	@cargo test -p bff-partner --test it --locked revocations -- --ignored --nocapture
 
 openapi: ## Write openapi.json of the three BFFs, and schema.graphql, anew
 	@deploy/dev/openapi

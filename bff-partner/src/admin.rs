@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use actix_web::{
-    HttpResponse, delete, get,
+    HttpRequest, HttpResponse, delete, get,
     http::{
         StatusCode,
         header::{CACHE_CONTROL, HeaderValue},
@@ -21,16 +21,27 @@ use shared_lib::{
 };
 
 use crate::{
+    auth::refusal::KEY_CHECK_UNAVAILABLE,
     body::JsonBody,
-    keys::{AdminError, AuditEntry, Created, KeyAdmin, KeyEnvironment, KeyRecord, KeyState, NewKey, StoreError},
+    keys::{AdminError, AuditEntry, By, Created, KeyAdmin, KeyEnvironment, KeyRecord, KeyState, NewKey, StoreError},
 };
 
-/// Who did it, in the audit log.
+/// Who did it, in the log of changes: who holds the operator token.
 const ACTOR: &str = "operator";
+
+/// How many changes are shown where nobody says, and at most.
+const CHANGES: u32 = 100;
+const MAX_CHANGES: u32 = 1000;
 
 /// Adds the routes; paths are relative to `/admin`.
 pub fn configure(config: &mut ServiceConfig) {
-    config.service(list_keys).service(create_key).service(show_key).service(rotate_key).service(revoke_key);
+    config
+        .service(list_keys)
+        .service(create_key)
+        .service(show_key)
+        .service(rotate_key)
+        .service(revoke_key)
+        .service(list_changes);
 }
 
 #[derive(Serialize)]
@@ -52,10 +63,13 @@ struct KeyView {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct AuditView {
     at: Timestamp,
+    key_id: String,
     action: String,
     actor: String,
+    source: String,
     detail: String,
 }
 
@@ -91,6 +105,25 @@ struct ListParams {
     partner: Option<String>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ChangesParams {
+    limit: Option<u32>,
+}
+
+/// Where a change comes from: the other end of the connection. The management port has no proxy that is believed.
+struct Source(String);
+
+impl Source {
+    fn of(request: &HttpRequest) -> Self {
+        Self(request.peer_addr().map_or(String::new(), |peer| peer.ip().to_canonical().to_string()))
+    }
+
+    fn by(&self) -> By<'_> {
+        By { actor: ACTOR, source: &self.0 }
+    }
+}
+
 impl KeyView {
     fn new(record: KeyRecord, now: Timestamp) -> Self {
         Self {
@@ -112,7 +145,14 @@ impl KeyView {
 
 impl From<AuditEntry> for AuditView {
     fn from(entry: AuditEntry) -> Self {
-        Self { at: entry.at, action: entry.action, actor: entry.actor, detail: entry.detail }
+        Self {
+            at: entry.at,
+            key_id: entry.key_id,
+            action: entry.action,
+            actor: entry.actor,
+            source: entry.source,
+            detail: entry.detail,
+        }
     }
 }
 
@@ -129,6 +169,7 @@ async fn list_keys(
 
 #[post("/keys")]
 async fn create_key(
+    request: HttpRequest,
     admin: web::Data<KeyAdmin>,
     clock: web::Data<Clock>,
     body: JsonBody<NewKeyBody>,
@@ -142,7 +183,7 @@ async fn create_key(
         networks: body.networks,
         expires_in: body.expires_in_s.map(Duration::from_secs),
     };
-    Ok(created(admin.create(new, ACTOR).await.map_err(problem)?, &clock))
+    Ok(created(admin.create(new, Source::of(&request).by()).await.map_err(problem)?, &clock))
 }
 
 #[get("/keys/{id}")]
@@ -160,20 +201,40 @@ async fn show_key(
 
 #[post("/keys/{id}/rotate")]
 async fn rotate_key(
+    request: HttpRequest,
     admin: web::Data<KeyAdmin>,
     clock: web::Data<Clock>,
     id: web::Path<String>,
     body: JsonBody<RotationBody>,
 ) -> Result<HttpResponse, Problem> {
     let overlap = Duration::from_secs(body.value.overlap_s);
-    Ok(created(admin.rotate(&id, overlap, ACTOR).await.map_err(problem)?, &clock))
+    Ok(created(admin.rotate(&id, overlap, Source::of(&request).by()).await.map_err(problem)?, &clock))
 }
 
 /// Ends a key. To end it again changes nothing.
 #[delete("/keys/{id}")]
-async fn revoke_key(admin: web::Data<KeyAdmin>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
-    admin.revoke(&id, ACTOR).await.map_err(problem)?;
+async fn revoke_key(
+    request: HttpRequest,
+    admin: web::Data<KeyAdmin>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    admin.revoke(&id, Source::of(&request).by()).await.map_err(problem)?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+/// What was done to keys, newest first.
+#[get("/key-changes")]
+async fn list_changes(
+    admin: web::Data<KeyAdmin>,
+    params: web::Query<ChangesParams>,
+) -> Result<web::Json<Vec<AuditView>>, Problem> {
+    let limit = params.limit.unwrap_or(CHANGES);
+    if !(1..=MAX_CHANGES).contains(&limit) {
+        let message = format!("must be from 1 to {MAX_CHANGES}");
+        return Err(Problem::validation(&[FieldError::query("limit", message)]));
+    }
+    let changes = admin.store().changes(limit).await.map_err(|error| problem(error.into()))?;
+    Ok(web::Json(changes.into_iter().map(AuditView::from).collect()))
 }
 
 fn created(created: Created, clock: &Clock) -> HttpResponse {
@@ -186,7 +247,9 @@ fn created(created: Created, clock: &Clock) -> HttpResponse {
 fn problem(error: AdminError) -> Problem {
     match error {
         AdminError::Store(StoreError::Unknown) => Problem::new(&kinds::NOT_FOUND),
-        AdminError::Store(_) => Problem::new(&kinds::INTERNAL_ERROR).caused_by(error),
+        AdminError::Store(_) => {
+            Problem::new(&KEY_CHECK_UNAVAILABLE).retry_after(Duration::from_secs(1)).caused_by(error)
+        }
         AdminError::Invalid(_) | AdminError::TooFar => Problem::validation(&[FieldError::body("", error.to_string())]),
     }
 }

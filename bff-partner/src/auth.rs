@@ -4,6 +4,7 @@
 //! - [`KeyGuard`] has it checked, compares its scopes with the route's and the caller's address with its networks, and
 //!   charges its limits,
 //! - [`refusal`] refuses,
+//! - [`WrongKeys`] tells who shows many wrong keys to stop,
 //! - [`ClientAddress`] says where a request comes from,
 //! - [`AsPartner`] is what a view needs to ask for what belongs to a partner: our own token, and the partner's name.
 
@@ -13,8 +14,10 @@ mod client_address;
 pub mod credentials;
 mod guard;
 pub mod refusal;
+mod wrong_keys;
 
 pub use admitted_key::AdmittedKey;
 pub use as_partner::{AsPartner, PartnerIdentity};
 pub use client_address::ClientAddress;
 pub use guard::KeyGuard;
+pub use wrong_keys::WrongKeys;

@@ -21,6 +21,6 @@ pub use self::{
     format::{KeyFormat, NewSecret, PresentedKey, SecretHash},
     record::{KeyEnvironment, KeyRecord, KeyState, RecordError, is_partner_name, is_scope},
     ring::{KeyRing, RingError, RingSettings},
-    store::{AuditEntry, KeyStore, StoreError},
+    store::{AuditEntry, By, KeyStore, StoreError},
     watch::KeyWatch,
 };

@@ -67,7 +67,12 @@ impl Bff for BffPartner {
         let downstreams = state.registry.for_worker();
         let services = Services::new(&downstreams).expect("the services were set up once at the start");
         let provider = state.provider(&downstreams).expect("the provider was set up once at the start");
-        let guard = KeyGuard::new(state.ring.clone(), state.limits.clone(), &state.settings.server.trusted_proxies);
+        let guard = KeyGuard::new(
+            state.ring.clone(),
+            state.limits.clone(),
+            state.wrong_keys.clone(),
+            &state.settings.server.trusted_proxies,
+        );
         config
             .app_data(PayloadConfig::new(state.settings.server.max_body_bytes))
             .app_data(web::Data::new(services))

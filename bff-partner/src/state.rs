@@ -13,6 +13,7 @@ use shared_lib::{
 };
 
 use crate::{
+    auth::WrongKeys,
     database::Database,
     keys::{KeyAdmin, KeyFormat, KeyRing, KeyStore, KeyWatch},
     limits::Limits,
@@ -32,6 +33,7 @@ pub struct PartnerState {
     pub(crate) idempotency: Idempotency,
     pub(crate) clock: Clock,
     pub(crate) limits: Limits,
+    pub(crate) wrong_keys: WrongKeys,
     pub(crate) contract: Arc<Contract>,
     pub(crate) docs: Arc<Docs>,
     provider: ProviderShared,
@@ -53,6 +55,9 @@ impl PartnerState {
             .map(|channel| KeyWatch::start(ring.clone(), channel.clone(), settings.keys.ring().fresh, clock.clone()));
         let admin = key_admin(&settings, database.clone(), clock.clone()).telling(ring.clone());
         let limits = Limits::new(&settings, &clock)?;
+        let (per_minute, addresses) = (settings.keys.max_refused_per_minute, settings.keys.max_refusing_addresses);
+        let wrong_keys =
+            WrongKeys::new(per_minute, addresses, clock.clone()).context("[keys] max_refused_per_minute")?;
         let operations = Arc::new(OperationStore::new(database));
         let idempotency = Idempotency::new(operations, settings.idempotency.times(), clock.clone());
         let docs = Arc::new(Docs::new(&settings.plans));
@@ -63,6 +68,7 @@ impl PartnerState {
             ring,
             admin,
             limits,
+            wrong_keys,
             idempotency,
             contract,
             docs,

@@ -16,22 +16,27 @@ use super::{
     client_address::ClientAddress,
     credentials::{self, Credentials},
     refusal,
+    wrong_keys::WrongKeys,
 };
-use crate::{keys::KeyRing, limits::Limits};
+use crate::{
+    keys::{KeyRing, RingError},
+    limits::Limits,
+};
 
 /// Lets in who shows a key in force, with the scopes of the route, from a network of the key, within its limits; in this
 /// order, so that only who holds a key learns anything, and only a call that may be made is charged.
 pub struct KeyGuard {
     ring: KeyRing,
     limits: Limits,
+    wrong_keys: WrongKeys,
     client_address: Rc<ClientAddress>,
 }
 
 impl KeyGuard {
     /// A guard that believes what this ring believes.
     #[must_use]
-    pub fn new(ring: KeyRing, limits: Limits, trusted_proxies: &[IpNet]) -> Self {
-        Self { ring, limits, client_address: Rc::new(ClientAddress::new(trusted_proxies)) }
+    pub fn new(ring: KeyRing, limits: Limits, wrong_keys: WrongKeys, trusted_proxies: &[IpNet]) -> Self {
+        Self { ring, limits, wrong_keys, client_address: Rc::new(ClientAddress::new(trusted_proxies)) }
     }
 
     async fn decide(&self, request: &ServiceRequest, route: &Route) -> Result<Admission, Problem> {
@@ -42,8 +47,13 @@ impl KeyGuard {
             Credentials::Key(key) => key,
             Credentials::None => return Err(refusal::missing()),
         };
-        let key = self.ring.check(key.expose()).await.map_err(refusal::refused)?;
-        if !key.allows(self.client_address.of(request)) {
+        let address = self.client_address.of(request);
+        let key = match self.ring.check(key.expose()).await {
+            Ok(key) => key,
+            Err(RingError::Refused) => return Err(self.wrong_keys.charge(address).await),
+            Err(error) => return Err(refusal::unavailable(error)),
+        };
+        if !key.allows(address) {
             tracing::warn!(key = key.id, "a key was used from an address that it is not for");
             return Err(refusal::address_not_allowed());
         }

@@ -30,6 +30,14 @@ pub static INVALID_API_KEY: ProblemKind = ProblemKind {
     remedy: "Check the key, and whether it has expired or was revoked; if in doubt, ask for a new one.",
 };
 
+/// Too many requests: too many keys that are not valid came from this address.
+pub static TOO_MANY_INVALID_KEYS: ProblemKind = ProblemKind {
+    code: "too-many-invalid-keys",
+    status: StatusCode::TOO_MANY_REQUESTS,
+    title: "Too many API keys that are not valid came from this address",
+    remedy: "Stop repeating the call with this key; a valid key is let in at any time. `Retry-After` says when the next wrong one is told why.",
+};
+
 /// Forbidden: the API key lacks a scope.
 pub static INSUFFICIENT_SCOPE: ProblemKind = ProblemKind {
     code: "insufficient-scope",
@@ -55,8 +63,14 @@ pub static KEY_CHECK_UNAVAILABLE: ProblemKind = ProblemKind {
 };
 
 /// Every kind of this module, for documentation and tests.
-pub static KINDS: &[&ProblemKind] =
-    &[&INVALID_CREDENTIALS, &INVALID_API_KEY, &INSUFFICIENT_SCOPE, &ADDRESS_NOT_ALLOWED, &KEY_CHECK_UNAVAILABLE];
+pub static KINDS: &[&ProblemKind] = &[
+    &INVALID_CREDENTIALS,
+    &INVALID_API_KEY,
+    &TOO_MANY_INVALID_KEYS,
+    &INSUFFICIENT_SCOPE,
+    &ADDRESS_NOT_ALLOWED,
+    &KEY_CHECK_UNAVAILABLE,
+];
 
 /// There is no key.
 #[must_use]
@@ -74,13 +88,20 @@ pub fn unreadable(error: CredentialsError) -> Problem {
 
 /// The key is not let in. Why, is the same for all of them: it would tell a thief which keys to keep.
 #[must_use]
-pub fn refused(error: RingError) -> Problem {
-    match error {
-        RingError::Refused => Problem::new(&INVALID_API_KEY).header(WWW_AUTHENTICATE, CHALLENGE),
-        RingError::Unavailable(_) => {
-            Problem::new(&KEY_CHECK_UNAVAILABLE).retry_after(Duration::from_secs(1)).caused_by(error)
-        }
-    }
+pub fn refused() -> Problem {
+    Problem::new(&INVALID_API_KEY).header(WWW_AUTHENTICATE, CHALLENGE)
+}
+
+/// The key is not let in, as many from the same address before it.
+#[must_use]
+pub fn refused_too_often(wait: Duration) -> Problem {
+    Problem::new(&TOO_MANY_INVALID_KEYS).retry_after(wait)
+}
+
+/// It cannot be said what the key is worth.
+#[must_use]
+pub fn unavailable(error: RingError) -> Problem {
+    Problem::new(&KEY_CHECK_UNAVAILABLE).retry_after(Duration::from_secs(1)).caused_by(error)
 }
 
 /// The key lacks one of these scopes.

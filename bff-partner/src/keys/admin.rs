@@ -10,7 +10,7 @@ use super::{
     format::KeyFormat,
     record::{KeyEnvironment, KeyRecord, RecordError, is_partner_name},
     ring::KeyRing,
-    store::{KeyStore, StoreError},
+    store::{By, KeyStore, StoreError},
 };
 
 /// Why a key was not created, ended or replaced.
@@ -92,9 +92,9 @@ impl KeyAdmin {
     ///
     /// # Errors
     /// [`AdminError`].
-    pub async fn create(&self, new: NewKey, actor: &str) -> Result<Created, AdminError> {
+    pub async fn create(&self, new: NewKey, by: By<'_>) -> Result<Created, AdminError> {
         let created = self.mint(new)?;
-        self.store.add(&created.record, actor).await?;
+        self.store.add(&created.record, by).await?;
         self.tell(&created.record.id);
         Ok(created)
     }
@@ -103,8 +103,8 @@ impl KeyAdmin {
     ///
     /// # Errors
     /// [`StoreError::Unknown`]; when the store is away.
-    pub async fn revoke(&self, id: &str, actor: &str) -> Result<bool, AdminError> {
-        let ended = self.store.revoke(id, self.clock.wall(), actor).await?;
+    pub async fn revoke(&self, id: &str, by: By<'_>) -> Result<bool, AdminError> {
+        let ended = self.store.revoke(id, self.clock.wall(), by).await?;
         self.tell(id);
         Ok(ended)
     }
@@ -114,7 +114,7 @@ impl KeyAdmin {
     ///
     /// # Errors
     /// [`StoreError::Unknown`] when there is no such key in force; when the store is away.
-    pub async fn rotate(&self, id: &str, overlap: Duration, actor: &str) -> Result<Created, AdminError> {
+    pub async fn rotate(&self, id: &str, overlap: Duration, by: By<'_>) -> Result<Created, AdminError> {
         let old = self.store.find(id).await?.ok_or(StoreError::Unknown)?;
         let expires_in = old.expires_at.map(|end| end.duration_since(old.created_at).unsigned_abs());
         let created = self.mint(NewKey {
@@ -126,7 +126,7 @@ impl KeyAdmin {
             expires_in,
         })?;
         let old_ends = after(created.record.created_at, overlap)?;
-        self.store.replace(id, &created.record, old_ends, actor).await?;
+        self.store.replace(id, &created.record, old_ends, by).await?;
         self.tell(id);
         Ok(created)
     }

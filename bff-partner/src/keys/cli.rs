@@ -3,7 +3,7 @@
 //! A new key goes to standard output and nothing else does, so that `key=$(bff-partner keys create …)` works; what there
 //! is to say about it goes to standard error.
 
-use std::{io::Write, time::Duration};
+use std::{io::Write, os::unix::fs::MetadataExt, time::Duration};
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
@@ -13,14 +13,24 @@ use jiff::Timestamp;
 use super::{
     admin::{Created, KeyAdmin, NewKey},
     record::{KeyEnvironment, KeyRecord},
+    store::{AuditEntry, By},
 };
 
 /// The commands of this BFF.
 #[derive(Debug, Clone, Subcommand)]
 pub enum PartnerCommand {
     /// Create, list, show, revoke and rotate API keys.
+    Keys(KeysArgs),
+}
+
+/// What is done to keys, and by whom.
+#[derive(Debug, Clone, Args)]
+pub struct KeysArgs {
+    /// Who does it, for the log of changes; left out: the number of the system's user.
+    #[arg(long, global = true, value_parser = parse_name)]
+    by: Option<String>,
     #[command(subcommand)]
-    Keys(KeysCommand),
+    command: KeysCommand,
 }
 
 /// What can be done to keys.
@@ -38,6 +48,12 @@ pub enum KeysCommand {
     Show {
         /// The key's id: the third piece of the key.
         id: String,
+    },
+    /// Show what was done to keys, newest first.
+    Changes {
+        /// How many lines.
+        #[arg(long, default_value_t = 100)]
+        limit: u32,
     },
     /// End a key at once.
     Revoke {
@@ -83,13 +99,14 @@ pub struct CreateArgs {
 /// When the store is away, what is asked for makes no key, or there is no such key.
 pub async fn run(
     admin: &KeyAdmin,
-    command: KeysCommand,
+    args: KeysArgs,
     now: Timestamp,
     out: &mut impl Write,
     notes: &mut impl Write,
 ) -> anyhow::Result<()> {
-    let actor = "cli";
-    match command {
+    let (actor, source) = (actor(args.by), machine());
+    let by = By { actor: &actor, source: &source };
+    match args.command {
         KeysCommand::Create(args) => {
             let new = NewKey {
                 partner: args.partner,
@@ -99,15 +116,15 @@ pub async fn run(
                 networks: args.networks,
                 expires_in: args.expires_in,
             };
-            print_key(&admin.create(new, actor).await?, out, notes)
+            print_key(&admin.create(new, by).await?, out, notes)
         }
         KeysCommand::Rotate { id, overlap } => {
-            let created = admin.rotate(&id, overlap, actor).await.with_context(|| format!("key {id}"))?;
+            let created = admin.rotate(&id, overlap, by).await.with_context(|| format!("key {id}"))?;
             print_key(&created, out, notes)?;
             Ok(writeln!(notes, "{id} goes on for {} s at most.", overlap.as_secs())?)
         }
         KeysCommand::Revoke { id } => {
-            let ended = admin.revoke(&id, actor).await.with_context(|| format!("key {id}"))?;
+            let ended = admin.revoke(&id, by).await.with_context(|| format!("key {id}"))?;
             let outcome = if ended { "is revoked" } else { "had been revoked before" };
             Ok(writeln!(notes, "{id} {outcome}.")?)
         }
@@ -121,7 +138,13 @@ pub async fn run(
             let key = admin.store().find(&id).await?.with_context(|| format!("there is no key {id}"))?;
             writeln!(out, "{}", line(&key, now))?;
             for entry in admin.store().audit(&id).await? {
-                writeln!(out, "  {}  {}  {}  {}", entry.at, entry.action, entry.actor, entry.detail)?;
+                writeln!(out, "  {}", change(&entry))?;
+            }
+            Ok(())
+        }
+        KeysCommand::Changes { limit } => {
+            for entry in admin.store().changes(limit).await? {
+                writeln!(out, "{}\t{}", entry.key_id, change(&entry))?;
             }
             Ok(())
         }
@@ -156,6 +179,29 @@ fn line(key: &KeyRecord, now: Timestamp) -> String {
         &networks,
     ]
     .join("\t")
+}
+
+/// A line of the log, with tabs between.
+fn change(entry: &AuditEntry) -> String {
+    let at = entry.at.to_string();
+    [at.as_str(), &entry.action, &entry.actor, &entry.source, &entry.detail].join("\t")
+}
+
+/// Who asks: who they say they are, or the system's number for them.
+fn actor(name: Option<String>) -> String {
+    let number = || std::fs::metadata("/proc/self").map_or("?".to_owned(), |process| process.uid().to_string());
+    format!("cli:{}", name.unwrap_or_else(|| format!("uid {}", number())))
+}
+
+/// The name of the machine that this runs on.
+fn machine() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").map_or("?".to_owned(), |name| name.trim().to_owned())
+}
+
+/// One line of printable characters.
+fn parse_name(text: &str) -> Result<String, String> {
+    let fits = (1..=64).contains(&text.len()) && text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+    if fits { Ok(text.to_owned()) } else { Err("must be 1 to 64 printable characters".to_owned()) }
 }
 
 /// A whole number and a unit: s, m, h or d.

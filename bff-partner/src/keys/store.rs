@@ -47,10 +47,21 @@ pub struct AuditEntry {
     pub key_id: String,
     /// `created`, `revoked` or `rotated`.
     pub action: String,
-    /// Who, such as `cli:deploy`.
+    /// Who, such as `cli:uid 1000` or `operator`.
     pub actor: String,
+    /// From where: an address, or a machine's name; empty for what was written before this was kept.
+    pub source: String,
     /// What else there is to say; never a secret.
     pub detail: String,
+}
+
+/// Who makes a change, and from where.
+#[derive(Debug, Clone, Copy)]
+pub struct By<'a> {
+    /// Who, as far as that is known.
+    pub actor: &'a str,
+    /// An address, or a machine's name.
+    pub source: &'a str,
 }
 
 /// The keys and their audit log. Cheap to clone; crosses threads.
@@ -104,15 +115,25 @@ impl KeyStore {
             .collect()
     }
 
+    /// The newest changes of all keys, newest first.
+    ///
+    /// # Errors
+    /// When the store is away.
+    pub async fn changes(&self, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
+        let lines = "SELECT * FROM api_key_audit ORDER BY at DESC, id DESC LIMIT $1";
+        let pool = self.database.connections().await?;
+        sqlx::query(lines).bind(i64::from(limit)).fetch_all(pool).await?.iter().map(audit_entry).collect()
+    }
+
     /// Adds a key.
     ///
     /// # Errors
     /// When the store is away.
-    pub async fn add(&self, key: &KeyRecord, actor: &str) -> Result<(), StoreError> {
+    pub async fn add(&self, key: &KeyRecord, by: By<'_>) -> Result<(), StoreError> {
         let mut change = self.database.connections().await?.begin().await?;
         insert(&mut change, key).await?;
         let detail = format!("{} {} plan {}, scopes {}", key.partner, key.environment, key.plan, key.scopes.join(" "));
-        note(&mut change, key.created_at, &key.id, "created", actor, &detail).await?;
+        note(&mut change, key.created_at, &key.id, "created", by, &detail).await?;
         Ok(change.commit().await?)
     }
 
@@ -120,7 +141,7 @@ impl KeyStore {
     ///
     /// # Errors
     /// [`StoreError::Unknown`]; when the store is away.
-    pub async fn revoke(&self, id: &str, now: Timestamp, actor: &str) -> Result<bool, StoreError> {
+    pub async fn revoke(&self, id: &str, now: Timestamp, by: By<'_>) -> Result<bool, StoreError> {
         let mut change = self.database.connections().await?.begin().await?;
         let ended = sqlx::query("UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
             .bind(id)
@@ -129,7 +150,7 @@ impl KeyStore {
             .await?;
         let changed = ended.rows_affected() > 0;
         if changed {
-            note(&mut change, now, id, "revoked", actor, "").await?;
+            note(&mut change, now, id, "revoked", by, "").await?;
         } else if sqlx::query("SELECT 1 FROM api_keys WHERE id = $1")
             .bind(id)
             .fetch_optional(&mut *change)
@@ -146,13 +167,7 @@ impl KeyStore {
     ///
     /// # Errors
     /// [`StoreError::Unknown`] when the old one is not there, was revoked, or has been replaced already.
-    pub async fn replace(
-        &self,
-        old: &str,
-        new: &KeyRecord,
-        old_ends: Timestamp,
-        actor: &str,
-    ) -> Result<(), StoreError> {
+    pub async fn replace(&self, old: &str, new: &KeyRecord, old_ends: Timestamp, by: By<'_>) -> Result<(), StoreError> {
         let mut change = self.database.connections().await?.begin().await?;
         let ends = old_ends.as_millisecond();
         let replaced = "UPDATE api_keys SET replaced_by = $2, \
@@ -163,8 +178,8 @@ impl KeyStore {
             return Err(StoreError::Unknown);
         }
         insert(&mut change, new).await?;
-        note(&mut change, new.created_at, old, "rotated", actor, &format!("replaced by {}", new.id)).await?;
-        note(&mut change, new.created_at, &new.id, "created", actor, &format!("replaces {old}")).await?;
+        note(&mut change, new.created_at, old, "rotated", by, &format!("replaced by {}", new.id)).await?;
+        note(&mut change, new.created_at, &new.id, "created", by, &format!("replaces {old}")).await?;
         Ok(change.commit().await?)
     }
 }
@@ -193,16 +208,18 @@ async fn note(
     at: Timestamp,
     key_id: &str,
     action: &str,
-    actor: &str,
+    by: By<'_>,
     detail: &str,
 ) -> Result<(), StoreError> {
-    let statement = "INSERT INTO api_key_audit (id, at, key_id, action, actor, detail) VALUES ($1, $2, $3, $4, $5, $6)";
+    let statement = "INSERT INTO api_key_audit (id, at, key_id, action, actor, source, detail) \
+                     VALUES ($1, $2, $3, $4, $5, $6, $7)";
     sqlx::query(statement)
         .bind(Uuid::now_v7().to_string())
         .bind(at.as_millisecond())
         .bind(key_id)
         .bind(action)
-        .bind(actor)
+        .bind(by.actor)
+        .bind(by.source)
         .bind(detail)
         .execute(change)
         .await?;
@@ -242,6 +259,7 @@ fn audit_entry(row: &AnyRow) -> Result<AuditEntry, StoreError> {
         key_id: row.try_get("key_id")?,
         action: row.try_get("action")?,
         actor: row.try_get("actor")?,
+        source: row.try_get("source")?,
         detail: row.try_get("detail")?,
     })
 }

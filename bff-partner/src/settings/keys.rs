@@ -1,6 +1,6 @@
 //! `[keys]`: where API keys are kept, and how long what is known of them is believed.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 use serde::Deserialize;
 use shared_lib::settings::{Findings, Secret, key};
@@ -28,6 +28,10 @@ pub struct KeysSettings {
     pub max_cached: u64,
     /// How many keys that are not remembered are looked up in a second.
     pub max_first_lookups_per_s: u32,
+    /// How many keys that are not valid an address may show in a minute.
+    pub max_refused_per_minute: NonZeroU32,
+    /// How many such addresses are remembered.
+    pub max_refusing_addresses: usize,
 }
 
 impl KeysSettings {
@@ -61,6 +65,7 @@ impl KeysSettings {
         findings.require((self.fresh_ms..=MAX_KEEP_MS).contains(&self.keep_ms), key(prefix, "keep_ms"), range);
         findings.require(self.max_cached > 0, key(prefix, "max_cached"), "must be 1 or more");
         let at_least_one = self.max_first_lookups_per_s > 0;
+        findings.require(self.max_refusing_addresses > 0, key(prefix, "max_refusing_addresses"), "must be 1 or more");
         findings.require(at_least_one, key(prefix, "max_first_lookups_per_s"), "must be 1 or more");
     }
 }

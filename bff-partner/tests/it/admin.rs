@@ -27,6 +27,7 @@ async fn without_the_operator_token_nothing_can_be_done_or_seen() {
     let rotate = format!("{key}/rotate");
     for (method, path) in [
         (Method::GET, "/admin/keys"),
+        (Method::GET, "/admin/key-changes"),
         (Method::POST, "/admin/keys"),
         (Method::GET, key.as_str()),
         (Method::DELETE, key.as_str()),
@@ -63,6 +64,16 @@ async fn a_key_is_created_shown_replaced_and_ended() {
     assert_eq!((&shown["state"], &shown["replacedBy"]), (&json!("revoked"), &replaced.json()["id"]));
     let audit: Vec<_> = shown["audit"].as_array().expect("a log").iter().map(|line| &line["action"]).collect();
     assert_eq!(audit, [&json!("created"), &json!("rotated"), &json!("revoked")]);
+    for line in shown["audit"].as_array().expect("a log") {
+        assert_eq!((&line["actor"], &line["source"]), (&json!("operator"), &json!("127.0.0.1")));
+    }
+    let changes = ask(&stage, Method::GET, "/admin/key-changes?limit=1", None).await.json();
+    assert_eq!(changes.as_array().map(Vec::len), Some(1));
+    assert_eq!((&changes[0]["keyId"], &changes[0]["action"]), (&json!(id), &json!("revoked")), "the newest");
+    for wrong in ["limit=0", "limit=1001", "limit=x", "page=1"] {
+        let refused = ask(&stage, Method::GET, &format!("/admin/key-changes?{wrong}"), None).await;
+        assert_eq!(refused.status, 400, "{wrong}");
+    }
     let listed = ask(&stage, Method::GET, "/admin/keys?partner=bolt", None).await;
     assert_eq!(listed.json().as_array().map(Vec::len), Some(2));
     assert!(!listed.text().contains(&key[22..]), "no secret is ever shown again");

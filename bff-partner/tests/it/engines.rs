@@ -16,7 +16,7 @@ use shared_lib::{
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::harness::{Engine, admin_over, new_key};
+use crate::harness::{BY, Engine, admin_over, new_key};
 
 async fn open(engine: Engine) -> (TempDir, String, Database) {
     let folder = tempfile::tempdir().expect("a folder");
@@ -38,7 +38,7 @@ async fn a_key_comes_back_from_either_engine_as_it_was_stored() {
         let networks = ["203.0.113.0/24", "2001:db8::/32"].map(|text| text.parse().expect("a network")).to_vec();
         let expires_in = Some(Duration::from_secs(60));
         let new = NewKey { environment: KeyEnvironment::Live, networks, expires_in, ..new_key("acme") };
-        let created = admin.create(new, "test").await.expect("a key").record;
+        let created = admin.create(new, BY).await.expect("a key").record;
         let found = admin.store().find(&created.id).await.expect("the store is there").expect("the key is there");
         assert_eq!(
             (&found.id, &found.partner, found.environment, &found.plan, &found.scopes, &found.networks),
@@ -60,8 +60,8 @@ async fn keys_are_listed_replaced_and_ended_alike_in_either_engine() {
     for engine in Engine::BOTH {
         let (_folder, admin) = admin(engine).await;
         let store: &KeyStore = admin.store();
-        let first = admin.create(new_key("acme"), "test").await.expect("a key").record.id;
-        let second = admin.create(new_key("bolt"), "test").await.expect("a key").record.id;
+        let first = admin.create(new_key("acme"), BY).await.expect("a key").record.id;
+        let second = admin.create(new_key("bolt"), BY).await.expect("a key").record.id;
         let ids = async |partner: Option<&str>| -> Vec<String> {
             store.list(partner).await.expect("the store is there").into_iter().map(|key| key.id).collect()
         };
@@ -69,17 +69,17 @@ async fn keys_are_listed_replaced_and_ended_alike_in_either_engine() {
         assert_eq!(ids(Some("bolt")).await, std::slice::from_ref(&second), "{engine:?}");
         assert!(ids(Some("nobody")).await.is_empty(), "{engine:?}");
 
-        let successor = admin.rotate(&first, Duration::from_secs(60), "test").await.expect("a successor").record.id;
-        let again = admin.rotate(&first, Duration::from_secs(60), "test").await;
+        let successor = admin.rotate(&first, Duration::from_secs(60), BY).await.expect("a successor").record.id;
+        let again = admin.rotate(&first, Duration::from_secs(60), BY).await;
         assert!(again.is_err(), "{engine:?}: a key is replaced once");
-        assert!(admin.revoke(&first, "test").await.expect("the key is there"), "{engine:?}");
-        assert!(!admin.revoke(&first, "test").await.expect("the key is there"), "{engine:?}: it had ended");
+        assert!(admin.revoke(&first, BY).await.expect("the key is there"), "{engine:?}");
+        assert!(!admin.revoke(&first, BY).await.expect("the key is there"), "{engine:?}: it had ended");
         let old = store.find(&first).await.expect("the store is there").expect("the key is there");
         assert_eq!((old.state(Clock::system().wall()), old.replaced_by), (KeyState::Revoked, Some(successor)));
         let actions: Vec<_> =
             store.audit(&first).await.expect("the store is there").into_iter().map(|entry| entry.action).collect();
         assert_eq!(actions, ["created", "rotated", "revoked"], "{engine:?}");
-        let unknown = store.revoke("nothing", Clock::system().wall(), "test").await;
+        let unknown = store.revoke("nothing", Clock::system().wall(), BY).await;
         assert!(matches!(unknown, Err(StoreError::Unknown)), "{engine:?}");
     }
 }

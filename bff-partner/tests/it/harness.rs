@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use bff_partner::{
     BffPartner,
     database::Database,
-    keys::{Created, KeyAdmin, KeyEnvironment, KeyFormat, KeyStore, NewKey},
+    keys::{By, Created, KeyAdmin, KeyEnvironment, KeyFormat, KeyStore, NewKey},
     settings::PartnerSettings,
 };
 use sandbox::{Sandbox, chaos::Rule};
@@ -30,6 +30,9 @@ pub const SERVICES: [&str; 2] = ["catalog", "orders"];
 
 /// An order that the sandbox accepts.
 pub const ORDER: &str = r#"{"lines":[{"productId":"SKU-00001","quantity":2}]}"#;
+
+/// Who makes the keys of tests.
+pub const BY: By<'_> = By { actor: "test", source: "here" };
 
 /// What keys and operations can be kept in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +93,7 @@ impl Stage {
         let sandbox = Sandbox::builder().start().await.expect("the sandbox starts");
         let settings = settings(&sandbox, &database_url, variables);
         let admin = admin(&settings, clock.clone()).await;
-        let key = admin.create(new_key("acme"), "test").await.expect("a key").key.expose().to_owned();
+        let key = admin.create(new_key("acme"), BY).await.expect("a key").key.expose().to_owned();
         let service = TestService::start_with_clock::<BffPartner>(settings, clock).await;
         Self { sandbox, service, admin, key, folder, database_url }
     }
@@ -112,7 +115,7 @@ impl Stage {
 
     /// A further key.
     pub async fn another_key(&self, new: NewKey) -> Created {
-        self.admin.create(new, "test").await.expect("a key")
+        self.admin.create(new, BY).await.expect("a key")
     }
 
     /// Another process, as it were, in front of the same services and the same database.

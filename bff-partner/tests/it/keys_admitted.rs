@@ -10,7 +10,10 @@ use shared_lib::{
     testing::{Received, receive},
 };
 
-use crate::harness::{SERVICES, Stage, assert_body, new_key, paths_behind_keys};
+use crate::{
+    harness::{BY, SERVICES, Stage, assert_body, new_key, paths_behind_keys},
+    process::Process,
+};
 
 const PRODUCTS: &str = "/v1/products?size=1";
 const CHALLENGE: &str = "Bearer realm=\"bff-partner\"";
@@ -71,9 +74,9 @@ async fn every_key_that_is_not_in_force_is_refused_alike() {
     let other = format.mint(KeyEnvironment::Test);
     let mut record = stage.another_key(new_key("acme")).await.record;
     record.id.clone_from(&other.id);
-    stage.admin.store().add(&record, "test").await.expect("a record");
+    stage.admin.store().add(&record, BY).await.expect("a record");
     let revoked = stage.another_key(new_key("acme")).await;
-    assert!(stage.admin.revoke(&revoked.record.id, "test").await.expect("the key is there"));
+    assert!(stage.admin.revoke(&revoked.record.id, BY).await.expect("the key is there"));
     let short = NewKey { expires_in: Some(Duration::from_secs(60)), ..new_key("acme") };
     let expired = stage.another_key(short).await.key.expose().to_owned();
     assert_eq!(stage.get_with(PRODUCTS, &expired).await.status, 200, "it is still in force");
@@ -156,7 +159,7 @@ async fn a_rotated_key_and_its_successor_both_serve_during_the_overlap() {
     let stage = Stage::on(&[], clock).await;
     let old = stage.another_key(new_key("acme")).await;
     let hour = Duration::from_secs(3600);
-    let new = stage.admin.rotate(&old.record.id, hour, "test").await.expect("a successor");
+    let new = stage.admin.rotate(&old.record.id, hour, BY).await.expect("a successor");
     assert_eq!(new.record.scopes, old.record.scopes);
     let statuses = async || {
         let (old, new) = (old.key.expose(), new.key.expose());
@@ -165,5 +168,30 @@ async fn a_rotated_key_and_its_successor_both_serve_during_the_overlap() {
     assert_eq!(statuses().await, (200, 200));
     hand.advance(hour);
     assert_eq!(statuses().await, (401, 200));
-    assert!(stage.admin.rotate(&old.record.id, hour, "test").await.is_err(), "a key is replaced once");
+    assert!(stage.admin.rotate(&old.record.id, hour, BY).await.is_err(), "a key is replaced once");
+}
+
+/// Shows: P1, P2
+#[actix_web::test]
+async fn a_flood_of_made_up_keys_asks_no_database_and_is_told_to_stop() {
+    let stage = Stage::new().await;
+    let process = Process::start(&stage.sandbox, &stage.database_url, &[]).await;
+    let client = stage.service.client();
+    let ask = async |key: &str| receive(client.get(process.url(PRODUCTS)).bearer_auth(key).send()).await;
+    let others = KeyFormat::new(&Secret::from("the checksum key of somebody else"));
+    let mut answers = Vec::new();
+    for _ in 0..100 {
+        answers.push(ask(others.mint(KeyEnvironment::Live).key.expose()).await);
+    }
+    let refused = answers.iter().filter(|answer| answer.status == 401).count();
+    assert!((30..=60).contains(&refused), "{refused} of them in less than a minute");
+    let stopped = answers.last().expect("an answer");
+    assert_eq!((stopped.status.as_u16(), &stopped.json()["code"]), (429, &json!("too-many-invalid-keys")));
+    assert!(stopped.header("retry-after").is_some());
+    let made_up = process.metric(client, "trifront_partner_keys_refused_total", "reason=\"made_up\"").await;
+    assert_eq!(made_up, Some(100), "each was counted");
+    let lookups = async || process.metric(client, "trifront_partner_key_lookups_total", "outcome=").await;
+    assert_eq!(lookups().await, None, "and the store was asked for none");
+    assert_eq!(ask(&stage.key).await.status, 200, "a valid key is let in from the same address");
+    assert_eq!(lookups().await, Some(1));
 }

@@ -59,8 +59,15 @@ fn what_is_done_to_a_key_is_written_down() {
     assert_eq!(lines.len(), 4, "{shown}");
     assert!(lines[0].contains("revoked"));
     for (line, action) in lines[1..].iter().zip(["created", "rotated", "revoked"]) {
-        assert!(line.contains(action) && line.contains("cli"), "{line}");
+        assert!(line.contains(action) && line.contains("cli:uid "), "{line}");
     }
+    let hostname = std::fs::read_to_string("/proc/sys/kernel/hostname").expect("a machine has a name");
+    assert!(run(&folder, &["keys", "revoke", &successor[9..21], "--by", "erin"]).status.success());
+    let changes = text(&run(&folder, &["keys", "changes", "--limit", "2"]).stdout);
+    let lines: Vec<Vec<_>> = changes.lines().map(|line| line.split('\t').collect()).collect();
+    assert_eq!(lines.len(), 2, "{changes}");
+    assert_eq!((lines[0][0], &lines[0][2..5]), (&successor[9..21], &["revoked", "cli:erin", hostname.trim()][..]));
+    assert_eq!((lines[1][0], lines[1][2]), (id, "revoked"), "newest first");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use shared_lib::{
     testing::{PostgresServer, TestService, eventually, receive},
 };
 
-use crate::harness::{Engine, Stage, new_key};
+use crate::harness::{BY, Engine, Stage, new_key};
 
 const PRODUCTS: &str = "/v1/products?size=1";
 
@@ -59,9 +59,9 @@ async fn a_revoked_or_replaced_key_is_refused_on_every_replica_without_being_ask
         assert!(all_say(&replicas, key.key.expose(), 200).await);
     }
     // By another process than any of the replicas.
-    assert!(stage.admin.revoke(&revoked.record.id, "test").await.expect("the key is there"));
+    assert!(stage.admin.revoke(&revoked.record.id, BY).await.expect("the key is there"));
     assert!(all_say(&replicas, revoked.key.expose(), 401).await);
-    stage.admin.rotate(&replaced.record.id, Duration::ZERO, "test").await.expect("a successor");
+    stage.admin.rotate(&replaced.record.id, Duration::ZERO, BY).await.expect("a successor");
     assert!(all_say(&replicas, replaced.key.expose(), 401).await);
 
     // By hand, in the database.
@@ -71,11 +71,25 @@ async fn a_revoked_or_replaced_key_is_refused_on_every_replica_without_being_ask
     assert!(all_say(&replicas, by_hand.key.expose(), 401).await);
 }
 
-/// `cargo test -p bff-partner --test it revocations -- --nocapture` says how long it takes.
-///
 /// Shows: P2
 #[actix_web::test]
+async fn under_load_every_revocation_is_felt_by_three_replicas() {
+    felt_under_load(20).await;
+}
+
+/// `make bench-keys` runs this, and prints how long it takes.
+#[actix_web::test]
+#[ignore = "its bound is on time, so it wants a machine to itself: make bench-keys"]
 async fn of_200_revocations_under_load_99_in_100_are_felt_by_three_replicas_within_a_second() {
+    let delays = felt_under_load(200).await;
+    let (half, p99, longest) = (delays[99], delays[197], delays[199]);
+    eprintln!("felt by three replicas after: half {half:.1?}, 99 in 100 {p99:.1?}, all {longest:.1?}");
+    assert!(p99 < Duration::from_secs(1), "{p99:?}");
+}
+
+/// Revokes so many keys while three replicas are asked without a pause, and says how long it took each time until all
+/// three refused the key, shortest first.
+async fn felt_under_load(count: usize) -> Vec<Duration> {
     let unlimited = ["BURST__QUOTA", "BURST__AT_ONCE", "SUSTAINED__QUOTA", "SUSTAINED__AT_ONCE", "CONCURRENCY"]
         .map(|limit| format!("BFF_PARTNER__PLANS__GOLD__{limit}"));
     let mut variables: Vec<_> = unlimited.iter().map(|variable| (variable.as_str(), "1000000")).collect();
@@ -87,7 +101,7 @@ async fn of_200_revocations_under_load_99_in_100_are_felt_by_three_replicas_with
     let all_hear = || async { listeners(server, &stage.database_url) == 3 };
     assert!(eventually(PATIENCE, all_hear).await, "three replicas listen");
     let mut keys = Vec::new();
-    for _ in 0..200 {
+    for _ in 0..count {
         let key = stage.another_key(new_key("acme")).await;
         assert!(all_say(&replicas, key.key.expose(), 200).await);
         keys.push(key);
@@ -102,7 +116,7 @@ async fn of_200_revocations_under_load_99_in_100_are_felt_by_three_replicas_with
         let clock = Clock::system();
         let mut delays = Vec::new();
         for key in &keys {
-            assert!(stage.admin.revoke(&key.record.id, "test").await.expect("the key is there"));
+            assert!(stage.admin.revoke(&key.record.id, BY).await.expect("the key is there"));
             let done = clock.now();
             assert!(all_say(&replicas, key.key.expose(), 401).await);
             delays.push(clock.now().saturating_duration_since(done));
@@ -110,13 +124,10 @@ async fn of_200_revocations_under_load_99_in_100_are_felt_by_three_replicas_with
         delays.sort_unstable();
         delays
     };
-    let delays = match select(pin!(load), pin!(revoke_all)).await {
+    match select(pin!(load), pin!(revoke_all)).await {
         Either::Left(((), _)) => unreachable!("the load does not end"),
         Either::Right((delays, _)) => delays,
-    };
-    let (half, p99, longest) = (delays[99], delays[197], delays[199]);
-    eprintln!("felt by three replicas after: half {half:.1?}, 99 in 100 {p99:.1?}, all {longest:.1?}");
-    assert!(p99 < Duration::from_secs(1), "{p99:?}");
+    }
 }
 
 /// Shows: P2

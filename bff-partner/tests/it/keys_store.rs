@@ -6,7 +6,7 @@ use bff_partner::BffPartner;
 use serde_json::json;
 use shared_lib::{clock::Clock, testing::TestService};
 
-use crate::harness::{Stage, database, new_key, settings};
+use crate::harness::{BY, Stage, database, new_key, settings};
 
 const PRODUCTS: &str = "/v1/products?size=1";
 const KEEP: Duration = Duration::from_secs(300);
@@ -34,7 +34,7 @@ async fn a_revocation_is_felt_once_the_remembered_answer_is_old() {
     let stage = Stage::on(&[("BFF_PARTNER__KEYS__FRESH_MS", "500")], clock).await;
     let key = stage.another_key(new_key("acme")).await;
     assert_eq!(stage.get_with(PRODUCTS, key.key.expose()).await.status, 200);
-    assert!(stage.admin.revoke(&key.record.id, "test").await.expect("the key is there"));
+    assert!(stage.admin.revoke(&key.record.id, BY).await.expect("the key is there"));
     assert_eq!(stage.get_with(PRODUCTS, key.key.expose()).await.status, 200, "remembered for half a second");
     hand.advance(Duration::from_millis(500));
     assert_eq!(stage.get_with(PRODUCTS, key.key.expose()).await.status, 401);

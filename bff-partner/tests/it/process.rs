@@ -2,8 +2,10 @@
 
 use std::{process::Stdio, time::Duration};
 
+use awc::Client;
 use sandbox::Sandbox;
 use serde_json::Value;
+use shared_lib::testing::receive;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
@@ -18,6 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Process {
     child: Child,
     public: String,
+    management: String,
 }
 
 impl Process {
@@ -32,22 +35,29 @@ impl Process {
             .spawn()
             .expect("the binary can be started");
         let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
-        let public = loop {
+        let (public, management) = loop {
             let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.expect("it logs in time");
             let line = line.expect("its output can be read").expect("it goes on until it is ready");
             let line: Value = serde_json::from_str(&line).unwrap_or_default();
-            if let Some(address) = line["public"].as_str() {
-                break format!("http://{address}");
+            if let (Some(public), Some(management)) = (line["public"].as_str(), line["management"].as_str()) {
+                break (format!("http://{public}"), format!("http://{management}"));
             }
         };
         // Somebody reads what it says until it ends.
         actix_web::rt::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Self { child, public }
+        Self { child, public, management }
     }
 
     /// An address of its public listener.
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.public)
+    }
+
+    /// The value of one of its metrics with this label; none where nothing was counted yet.
+    pub async fn metric(&self, client: &Client, name: &str, label: &str) -> Option<u64> {
+        let metrics = receive(client.get(format!("{}/metrics", self.management)).send()).await.text();
+        let line = metrics.lines().find(|line| line.starts_with(name) && line.contains(label))?;
+        Some(line.rsplit(' ').next()?.parse().expect("a number"))
     }
 
     /// Kills it, so that it does nothing more, and waits until it is gone.

@@ -4,9 +4,10 @@ use tempfile::TempDir;
 use super::*;
 use crate::{
     database::Database,
-    keys::{Created, KeyAdmin, KeyEnvironment, NewKey},
+    keys::{By, Created, KeyAdmin, KeyEnvironment, NewKey},
 };
 
+const BY: By<'_> = By { actor: "test", source: "here" };
 const FRESH: Duration = Duration::from_millis(500);
 const KEEP: Duration = Duration::from_secs(300);
 
@@ -41,11 +42,11 @@ impl Stage {
             networks: Vec::new(),
             expires_in: None,
         };
-        self.others.create(new, "test").await.expect("a key")
+        self.others.create(new, BY).await.expect("a key")
     }
 
     async fn revoke(&self, key: &Created) {
-        assert!(self.others.revoke(&key.record.id, "test").await.expect("the key is there"));
+        assert!(self.others.revoke(&key.record.id, BY).await.expect("the key is there"));
     }
 
     async fn outcome(&self, key: &Created) -> &'static str {
