@@ -4,6 +4,7 @@
 //! screen. `views::routes` is the API at a glance; `auth` is how people get in; `services` is what it calls.
 
 pub mod answer;
+mod api_docs;
 pub mod auth;
 mod body;
 pub mod chat;
@@ -11,6 +12,7 @@ mod html;
 mod links;
 pub mod live;
 pub mod money;
+mod openapi;
 pub mod product_list;
 pub mod proxy;
 mod representation;
@@ -30,17 +32,15 @@ use anyhow::Context;
 use clap::Subcommand;
 use shared_lib::{
     downstream::{Registry, Tokens},
-    server::{InfoSource, RouteTable, describe},
+    server::{InfoSource, RouteTable},
     service::{Bff, ServiceSettings, Start},
     versioning::{Lifecycle, Versioned},
 };
-use utoipa::openapi::{
-    Deprecated, Info, OpenApi,
-    security::{ApiKey, ApiKeyValue, SecurityScheme},
-};
+use utoipa::openapi::OpenApi;
 
 use crate::{
     answer::Answers,
+    api_docs::ApiDocs,
     auth::{Auth, WorkerAuth, guard, operators, service_tokens::ServiceTokens, step_up::offer_login},
     live::Live,
     representation::Representation,
@@ -61,6 +61,7 @@ pub struct WebState {
     answers: web::Data<Answers>,
     live: web::Data<Live>,
     spa: web::Data<Spa>,
+    api_docs: web::Data<Option<ApiDocs>>,
     rendered: RenderedPages,
     v1: Lifecycle,
 }
@@ -106,18 +107,7 @@ impl Bff for BffWeb {
     }
 
     fn openapi() -> OpenApi {
-        let mut info = Info::new("Trifront for the web", Self::VERSION);
-        info.description = Some("The screens of the single-page application, each in one call.".to_owned());
-        let mut cookie = ApiKeyValue::new("trifront-session");
-        cookie.description =
-            Some("The session of a signed-in user; over https its name is `__Host-trifront-session`.".to_owned());
-        let schemes = vec![("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)))];
-        let mut document = describe(info, Self::routes(), schemes);
-        let old = document.paths.paths.iter_mut().filter(|(path, _)| path.starts_with(V1)).map(|(_, item)| item);
-        for operation in old.filter_map(|item| item.get.as_mut()) {
-            operation.deprecated = Some(Deprecated::True);
-        }
-        document
+        openapi::document(Self::VERSION)
     }
 
     async fn start(start: Start<WebSettings>) -> anyhow::Result<WebState> {
@@ -127,13 +117,16 @@ impl Bff for BffWeb {
         let answers = web::Data::new(Answers::new(&start.settings.http_cache, start.clock.clone()));
         let live = web::Data::new(Live::new(&start.settings));
         let auth = Auth::new(Arc::clone(&start.settings), start.clock)?;
+        let shows_docs = start.settings.api_docs.is_enabled(start.settings.environment);
+        let api_docs = shows_docs.then(|| ApiDocs::new(&Self::openapi())).transpose()?;
+        let api_docs = web::Data::new(api_docs);
         let spa = web::Data::new(Spa::start(&start.settings.spa)?);
         let rendered = RenderedPages::new(&start.settings.spa, start.settings.server().request_timeout());
         if let Some(renderer) = &start.settings.spa.render {
             start.registry.require(&[renderer])?;
         }
         let (settings, registry) = (start.settings, start.registry);
-        Ok(WebState { settings, registry, auth: Arc::new(auth), answers, live, spa, rendered, v1 })
+        Ok(WebState { settings, registry, auth: Arc::new(auth), answers, live, spa, api_docs, rendered, v1 })
     }
 
     fn configure(state: &WebState, config: &mut ServiceConfig) {
@@ -171,6 +164,7 @@ impl Bff for BffWeb {
             .app_data(web::JsonConfig::default().limit(state.settings.server().max_body_bytes))
             .app_data(auth)
             .app_data(state.spa.clone())
+            .app_data(state.api_docs.clone())
             .app_data(web::Data::new(renderer))
             .service(routes)
             .default_service(web::to(spa::get_page));

@@ -1,5 +1,6 @@
 //! The settings of `bff-web`; `config/default.toml` explains each key and is the built-in layer.
 
+mod api_docs;
 mod chat;
 mod cors;
 mod http_cache;
@@ -19,6 +20,7 @@ use shared_lib::{
 };
 use url::Url;
 
+pub use api_docs::ApiDocsSettings;
 pub use chat::ChatSettings;
 pub use cors::CorsSettings;
 pub use http_cache::HttpCacheSettings;
@@ -57,6 +59,8 @@ pub struct WebSettings {
     pub spa: SpaSettings,
     /// Pages of other origins, in development.
     pub cors: CorsSettings,
+    /// Whether the contract is shown.
+    pub api_docs: ApiDocsSettings,
     /// The end of version 1.
     pub api_v1: VersionSettings,
     /// Logs and traces.

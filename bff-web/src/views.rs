@@ -2,6 +2,7 @@
 
 pub mod cart;
 pub mod dashboard;
+pub mod docs;
 pub mod notification_read;
 pub mod notification_stream;
 pub mod orders;
@@ -51,5 +52,11 @@ pub fn routes() -> RouteTable {
         .route(v1::get_dashboard_v1, caller())
         .route(v1::get_products_page_v1, public())
         .route(v1::list_products_v1, public());
-    RouteTable::new().nest("/api/auth", auth).nest("/api/v2", v2).nest("/api/v1", v1).default_token(guard::token_owner)
+    let docs = RouteTable::new().route(docs::get_docs, public()).route(docs::get_openapi, public());
+    RouteTable::new()
+        .nest("/api/docs", docs)
+        .nest("/api/auth", auth)
+        .nest("/api/v2", v2)
+        .nest("/api/v1", v1)
+        .default_token(guard::token_owner)
 }

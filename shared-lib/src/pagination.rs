@@ -9,7 +9,10 @@ mod query;
 mod response;
 
 use serde::Serialize;
-use utoipa::IntoParams;
+use utoipa::{
+    IntoParams,
+    openapi::{Object, ObjectBuilder, Type},
+};
 
 pub use query::{FromQuery, Query, QueryReader};
 pub use response::PageResponse;
@@ -111,29 +114,55 @@ impl Sort {
 #[allow(dead_code, reason = "only its description is used")]
 pub struct PageParams {
     /// The page's number; the first is 0.
-    #[param(default = 0, minimum = 0, maximum = 4_294_967_295_u64)]
+    #[param(schema_with = any_page)]
     page: Option<u32>,
     /// Elements a page. A larger value than 100 gets 100.
-    #[param(minimum = 1)]
+    #[param(schema_with = any_size)]
     size: Option<u32>,
     /// The order, as `field,asc` or `field,desc`; the operation lists the accepted values.
     sort: Option<String>,
     /// Text to search for; at most 100 characters.
-    #[param(max_length = 100)]
+    #[param(max_length = 100, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     search: Option<String>,
+}
+
+/// The schema of `size`. It has no upper end: a larger page than anyone gets may be asked for, and is cut.
+#[must_use]
+pub fn any_size() -> Object {
+    let meaning = "Elements a page. A larger value than 100 gets 100.";
+    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).description(Some(meaning)).build()
+}
+
+/// The schema of `page`.
+#[must_use]
+pub fn any_page() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(0))
+        .maximum(Some(u32::MAX))
+        .default(Some(0.into()))
+        .description(Some("The page's number; the first is 0."))
+        .build()
+}
+
+/// The size that a text asks for, at most [`MAX_PAGE_SIZE`], however many digits it has.
+fn size_of(text: &str) -> Option<u32> {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let size = if is_number { text.parse().unwrap_or(u64::MAX) } else { 0 };
+    (size > 0).then(|| u32::try_from(size).unwrap_or(MAX_PAGE_SIZE).min(MAX_PAGE_SIZE))
 }
 
 impl QueryReader<'_> {
     /// Reads `page`, `size`, `sort` and `search`.
     pub fn page(&mut self, spec: &PageSpec) -> PageRequest {
         let page = self.parsed::<u32>("page", "a whole number from 0 to 4294967295").unwrap_or(0);
-        let size = match self.parsed::<u64>("size", "a whole number from 1") {
+        let size = match self.text("size").map(|text| size_of(&text)) {
             None => spec.default_size,
-            Some(0) => {
+            Some(Some(size)) => size,
+            Some(None) => {
                 self.reject(FieldError::query("size", "must be a whole number from 1"));
                 spec.default_size
             }
-            Some(size) => u32::try_from(size).unwrap_or(MAX_PAGE_SIZE).min(MAX_PAGE_SIZE),
         };
         PageRequest { page, size, sort: self.sort(spec), search: self.search() }
     }

@@ -91,7 +91,14 @@ impl FromQuery for LeaveParams {
 ///
 /// For navigations, not for script: the answer leads to the provider and from there to the start page. Where that is not
 /// possible, it leads to the start page at once.
-#[utoipa::path(tag = "sign-in", params(LeaveQuery), responses((status = 303, description = "On to the provider")))]
+#[utoipa::path(
+    tag = "sign-in",
+    params(LeaveQuery),
+    responses(
+        (status = 303, description = "On to the provider"),
+        (status = 400, description = "A parameter is wrong", body = ProblemView, content_type = "application/problem+json"),
+    )
+)]
 #[get("/logout")]
 pub async fn leave_provider(
     ctx: RequestContext,

@@ -53,7 +53,8 @@ pub struct EndedView {
     pub ended: usize,
 }
 
-const PAGE: PageSpec =
+/// What the list of sessions allows.
+pub(crate) const PAGE: PageSpec =
     PageSpec { default_size: 20, sorts: &["createdAt,desc", "createdAt,asc"], unknown_sort: UnknownSort::Refuse };
 
 /// Which part of the list.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use shared_lib::{
     context::RequestContext,
     downstream::{DownstreamError, Failure},
-    pagination::{FromQuery, PageRequest, PageResponse, PageSpec, Query, QueryReader, UnknownSort},
+    pagination::{FromQuery, PageRequest, PageResponse, PageSpec, Query, QueryReader, UnknownSort, any_page, any_size},
     problem::{FieldError, Problem, ProblemKind, ProblemView, kinds},
 };
 use utoipa::{IntoParams, ToSchema};
@@ -56,10 +56,10 @@ pub struct OrdersParams(PageRequest);
 #[allow(dead_code, reason = "only its description is used")]
 pub struct OrderListParams {
     /// The page's number; the first is 0.
-    #[param(default = 0, minimum = 0, maximum = 4_294_967_295_u64)]
+    #[param(schema_with = any_page)]
     page: Option<u32>,
     /// Elements a page. A larger value than 100 gets 100.
-    #[param(minimum = 1)]
+    #[param(schema_with = any_size)]
     size: Option<u32>,
     /// The order, as `field,asc` or `field,desc`; the operation lists the accepted values.
     sort: Option<String>,
@@ -144,7 +144,7 @@ pub async fn list_orders(
 /// effect.
 #[utoipa::path(
     tag = "screens",
-    params(("Idempotency-Key" = String, Header, description = "A text of the client's that names this order, such as a UUID", min_length = 1, max_length = 255)),
+    params(("Idempotency-Key" = String, Header, description = "A text of the client's that names this order, such as a UUID", pattern = "^(\"[!#-\\[\\]-~]{1,255}\"|[!#-\\[\\]-~]{1,255})$")),
     request_body = NewOrderView,
     responses(
         (status = 201, description = "The order", body = OrderView),

@@ -111,6 +111,51 @@ async fn a_page_that_has_not_changed_is_not_sent_again_whenever_it_was_put_toget
     assert_eq!(alice.fetch_with(Method::GET, "/api/v2/dashboard", &known).await.status, 200);
 }
 
+/// Shows: S6
+#[actix_web::test]
+async fn what_is_known_and_still_fresh_is_not_sent_again_and_costs_no_call() {
+    let fresh = ["USERS", "ORDERS", "ACCOUNTS"].map(|name| format!("BFF_WEB__DOWNSTREAMS__{name}__CACHE__FRESH_MS"));
+    let fresh: Vec<_> = fresh.iter().map(|name| (name.as_str(), "60000")).collect();
+    let world = World::start_with(&fresh).await;
+    let mut alice = world.signed_in("alice").await;
+    for (path, services) in [
+        ("/api/v2/products-page?size=3", &["catalog", "categories", "promotions"][..]),
+        ("/api/v2/products?size=3", &["catalog"]),
+        // The number of unread notifications is asked for each time: it changes without a call of ours.
+        ("/api/v2/dashboard", &["users", "orders", "accounts"]),
+    ] {
+        let first = alice.get(path).await;
+        let known = [(IF_NONE_MATCH, first.header("etag").expect("a tag").to_owned())];
+        world.sandbox.chaos().clear_calls();
+        let again = alice.fetch_with(Method::GET, path, &known).await;
+        assert_eq!(again.status, 304, "{path}");
+        for service in services {
+            assert_eq!(world.sandbox.chaos().calls(service), [], "{path} asks {service}");
+        }
+    }
+}
+
+/// Shows: S6
+#[actix_web::test]
+async fn a_placed_order_has_that_users_parts_asked_for_anew_and_nobody_elses() {
+    let fresh = ["USERS", "ORDERS", "ACCOUNTS"].map(|name| format!("BFF_WEB__DOWNSTREAMS__{name}__CACHE__FRESH_MS"));
+    let fresh: Vec<_> = fresh.iter().map(|name| (name.as_str(), "60000")).collect();
+    let world = World::start_with(&fresh).await;
+    let (mut alice, mut bob) = (world.signed_in("alice").await, world.signed_in("bob").await);
+    let state = |page: &Value| page["receipt"]["recentOrders"]["state"].clone();
+    for browser in [&mut alice, &mut bob] {
+        browser.get("/api/v2/dashboard").await;
+        assert_eq!(state(&browser.get("/api/v2/dashboard").await.json()), "cached");
+    }
+    let key = [(HeaderName::from_static("idempotency-key"), "event")];
+    let order = json!({ "lines": [{ "productId": "SKU-00001", "quantity": 1 }] });
+    let placed = alice.fetch_json(Method::POST, "/api/v2/orders", &key, &order).await.json();
+    let page = alice.get("/api/v2/dashboard").await.json();
+    assert_eq!((state(&page), &page["recentOrders"][0]["id"]), (json!("live"), &placed["id"]));
+    assert_eq!(page["receipt"]["balance"]["state"], "live");
+    assert_eq!(state(&bob.get("/api/v2/dashboard").await.json()), "cached");
+}
+
 /// Shows: M5
 #[actix_web::test]
 async fn each_coding_is_sent_to_who_asks_for_it_and_has_a_tag_of_its_own() {

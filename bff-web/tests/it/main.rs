@@ -7,6 +7,8 @@ mod cart;
 mod chat;
 mod contract;
 mod dashboard;
+mod degradation;
+mod docs;
 mod harness;
 mod isolation;
 mod notification_read;
