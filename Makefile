@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 
 PHASE := deploy/dev/phase
 
-.PHONY: help setup run smoke test check e2e bench bench-keys bench-graphql wire-bytes openapi snapshots up down release
+.PHONY: fuzz help setup run smoke test check e2e bench bench-keys bench-graphql wire-bytes openapi snapshots up down release
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,10 @@ wire-bytes: ## Compare what a phone and a browser get for the same data, in byte
 
 bench-keys: ## Measure how fast revocations of keys are felt by three replicas under load
 	@cargo test -p bff-partner --test it --locked revocations -- --ignored --nocapture
+
+fuzz: ## Hold a running bff-web to its OpenAPI document with Schemathesis, for two minutes at most
+	@cargo build --workspace --bins --locked
+	@deploy/dev/fuzz-contracts
 
 openapi: ## Write openapi.json of the three BFFs, and schema.graphql, anew
 	@deploy/dev/openapi

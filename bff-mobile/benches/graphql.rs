@@ -125,6 +125,7 @@ impl Stage {
         self.ask(asked, "identity").await;
         let calls = self.calls();
         let before = self.processor_time();
+        #[expect(clippy::disallowed_methods, reason = "how long to measure is for who measures to say")]
         let requests = std::env::var("REQUESTS").ok().and_then(|text| text.parse().ok()).unwrap_or(REQUESTS);
         let turns = requests.div_ceil(CONCURRENT);
         join_all((0..CONCURRENT).map(|_| async {
