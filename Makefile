@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 
 PHASE := deploy/dev/phase
 
-.PHONY: fuzz help setup run smoke test check e2e bench bench-keys bench-graphql wire-bytes openapi snapshots up down release
+.PHONY: fuzz help setup run smoke test check e2e bench bench-keys bench-graphql bench-streams wire-bytes openapi snapshots up down release
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ bench: ## Measure an overload with and without the limit on concurrent requests;
 
 bench-graphql: ## Measure what GraphQL costs, refusals too; prints the tables of docs/GRAPHQL.md
 	@cargo bench -p bff-mobile --bench graphql --locked
+
+bench-streams: ## Measure 10,000 streams on one process, and the end of 1,000 sessions; prints docs/STREAMS.md's tables
+	@deploy/dev/bench-streams
 
 wire-bytes: ## Compare what a phone and a browser get for the same data, in bytes; prints the table of docs/MOBILE.md
 	@deploy/dev/wire-bytes

@@ -1,5 +1,6 @@
 //! Notifications as they come, in real tabs of real sessions.
 
+mod schedules;
 pub mod sessions;
 
 use actix_web::http::{StatusCode, header::ACCEPT};

@@ -27,6 +27,11 @@ impl Tab {
         Self { browser: browser.clone(), response: None, parser }
     }
 
+    /// Leads the tab to another replica.
+    pub fn lead_to(&mut self, service: &str) {
+        self.browser = self.browser.led_to(service);
+    }
+
     /// Connects, and gives the status. What was connected before is not any more.
     pub async fn connect(&mut self) -> u16 {
         self.try_connect().await.expect("the service answers")

@@ -17,6 +17,8 @@ export interface Edge {
   /** What Chromium is told to trust: the hash of the key in the certificate. */
   trustedKey: string;
   process: Running;
+  /** Starts it again where it was, after its process was stopped. */
+  start(): Promise<Running>;
 }
 
 /** Starts nginx with its files in `folder`. */
@@ -27,8 +29,8 @@ export async function startEdge(folder: string, sites: Sites): Promise<Edge> {
   writeFileSync(config, configuration(folder, port, sites));
   mkdirSync(join(folder, "temp"), { recursive: true });
   execFileSync("nginx", ["-p", folder, "-c", config, "-t", "-q"], { stdio: ["ignore", "inherit", "inherit"] });
-  const process = await Running.start("nginx", ["-p", folder, "-c", config], {}, (line) => line.includes("start worker process "));
-  return { port, trustedKey, process };
+  const start = () => Running.start("nginx", ["-p", folder, "-c", config], {}, (line) => line.includes("start worker process "));
+  return { port, trustedKey, process: await start(), start };
 }
 
 function makeCertificate(folder: string, names: string[]): string {

@@ -37,6 +37,8 @@ export interface World {
   bff: { url: string; management: string; process: Running };
   /** The sandbox: where fault rules are set, and the provider without the edge in front. */
   sandbox: { chaos: string; provider: string };
+  /** Everything between the browser and the services: cut, it ends every connection and takes no new one. */
+  network: { cut(): Promise<void>; restore(): Promise<void> };
   /** Sets the fault rules of one service; none clears them. */
   chaos(service: string, rules: object[]): Promise<void>;
   stop(): Promise<void>;
@@ -123,6 +125,12 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       tap,
       bff: { url: `http://127.0.0.1:${bffPort}`, management: `http://${management}`, process: bff },
       sandbox: { chaos, provider },
+      network: {
+        cut: () => edge.process.stop(),
+        async restore() {
+          edge.process = await edge.start();
+        },
+      },
       async chaos(service, rules) {
         const base = service === "provider" ? `${provider}/chaos` : chaos;
         const answer = await fetch(`${base}/${service}`, {
