@@ -15,19 +15,22 @@ fn session_cookie(browser: &Browser) -> JarCookie {
 /// Shows: W4
 #[actix_web::test]
 async fn a_session_that_the_attacker_planted_is_not_the_one_that_the_victim_signs_in_to() {
-    let world = World::start().await;
-    let mut attacker = world.signed_in("bob").await;
-    let planted = session_cookie(&attacker);
-    let mut victim = world.browser();
-    victim.jar.push(planted.clone());
-    assert_eq!(user(&mut victim).await.as_deref(), Some("usr_bob"), "it is planted");
+    // A Strict cookie does not come along when the provider sends the browser back; a Lax one does.
+    for same_site in ["strict", "lax"] {
+        let world = World::start_with(&[("BFF_WEB__SESSION__COOKIE_SAME_SITE", same_site)]).await;
+        let mut attacker = world.signed_in("bob").await;
+        let planted = session_cookie(&attacker);
+        let mut victim = world.browser();
+        victim.jar.push(planted.clone());
+        assert_eq!(user(&mut victim).await.as_deref(), Some("usr_bob"), "it is planted");
 
-    victim.sign_in("alice", "/").await;
-    assert_ne!(session_cookie(&victim).value, planted.value);
-    assert_eq!(user(&mut victim).await.as_deref(), Some("usr_alice"));
-    assert!(is_alive(&mut victim).await);
-    let old = attacker.get(SESSION).await;
-    assert_eq!((old.status, &old.json()["code"]), (StatusCode::UNAUTHORIZED, &"unauthenticated".into()));
+        victim.sign_in("alice", "/").await;
+        assert_ne!(session_cookie(&victim).value, planted.value, "{same_site}");
+        assert_eq!(user(&mut victim).await.as_deref(), Some("usr_alice"), "{same_site}");
+        assert!(is_alive(&mut victim).await);
+        let old = attacker.get(SESSION).await;
+        assert_eq!((old.status, &old.json()["code"]), (StatusCode::UNAUTHORIZED, &"unauthenticated".into()));
+    }
 }
 
 /// Shows: W4
