@@ -63,7 +63,8 @@ bench-streams: ## Measure 10,000 streams on one process, and the end of 1,000 se
 wire-bytes: ## Compare what a phone and a browser get for the same data, in bytes; prints the table of docs/MOBILE.md
 	@deploy/dev/wire-bytes
 
-bench-keys: ## Measure how fast revocations of keys are felt by three replicas under load
+bench-keys: ## Measure what wrong keys cost, whether the time tells them apart, and how fast revocations are felt
+	@cargo bench -p bff-partner --bench keys --locked
 	@cargo test -p bff-partner --test it --locked revocations -- --ignored --nocapture
 
 fuzz: ## Hold a running bff-web to its OpenAPI document with Schemathesis, for two minutes at most
