@@ -32,6 +32,7 @@ test: ## Check everything that must hold, on a fresh machine too
 	@$(PHASE) "OpenAPI contracts" deploy/dev/openapi --check
 	@$(PHASE) "tests" cargo test --workspace --locked
 	@$(PHASE) "binaries" cargo build --workspace --bins --locked
+	@$(PHASE) "API against its contract" deploy/dev/fuzz-contracts
 	@$(PHASE) "mobile client" deploy/dev/npm-test clients/mobile
 	@$(PHASE) "web client: live events" deploy/dev/npm-test clients/web/live
 	@$(PHASE) "real browser" deploy/dev/npm-test clients/web/e2e
@@ -67,7 +68,7 @@ bench-keys: ## Measure what wrong keys cost, whether the time tells them apart, 
 	@cargo bench -p bff-partner --bench keys --locked
 	@cargo test -p bff-partner --test it --locked revocations -- --ignored --nocapture
 
-fuzz: ## Hold a running bff-web to its OpenAPI document with Schemathesis, for two minutes at most
+fuzz: ## Hold a running bff-web to its OpenAPI document with Schemathesis, for about a minute
 	@cargo build --workspace --bins --locked
 	@deploy/dev/fuzz-contracts
 
