@@ -8,6 +8,7 @@
 //! - [`ClientAddress`] says where a request comes from,
 //! - [`AsPartner`] is what a view needs to ask for what belongs to a partner: our own token, and the partner's name.
 
+mod admitted_call;
 mod admitted_key;
 mod as_partner;
 mod client_address;
@@ -16,6 +17,7 @@ mod guard;
 pub mod refusal;
 mod wrong_keys;
 
+pub use admitted_call::AdmittedCall;
 pub use admitted_key::AdmittedKey;
 pub use as_partner::{AsPartner, PartnerIdentity};
 pub use client_address::ClientAddress;

@@ -11,6 +11,7 @@ pub mod database;
 pub mod keys;
 pub mod limits;
 pub mod money;
+pub mod not_modified;
 pub mod openapi;
 pub mod operations;
 pub mod services;
@@ -20,7 +21,10 @@ mod views;
 
 use std::{rc::Rc, sync::Arc};
 
-use actix_web::web::{self, PayloadConfig, ServiceConfig};
+use actix_web::{
+    middleware::from_fn,
+    web::{self, PayloadConfig, ServiceConfig},
+};
 use anyhow::Context;
 use shared_lib::{
     clock::Clock,
@@ -77,10 +81,15 @@ impl Bff for BffPartner {
             .app_data(PayloadConfig::new(state.settings.server.max_body_bytes))
             .app_data(web::Data::new(services))
             .app_data(web::Data::new(state.idempotency.clone()))
+            .app_data(web::Data::new(state.limits.clone()))
             .app_data(web::Data::new(PartnerIdentity::new(provider, &state.settings.oidc.audience)))
             .app_data(web::Data::from(Arc::clone(&state.contract)))
             .app_data(web::Data::from(Arc::clone(&state.docs)))
-            .service(views::routes().into_scope(Rc::new(guard), state.settings.server.request_timeout()));
+            .service(
+                views::routes()
+                    .into_scope(Rc::new(guard), state.settings.server.request_timeout())
+                    .wrap(from_fn(not_modified::answer_not_modified)),
+            );
     }
 
     fn admin(state: &PartnerState, config: &mut ServiceConfig) {

@@ -1,24 +1,32 @@
-//! How often a key may call, and how often at the same time: the limits of its plan, and what a call of each route
-//! weighs.
+//! How often a key may call, how often at the same time, and how much its partner may use in a day and a month: the limits
+//! of its plan, or what its partner has other than the plan says, and what a call of each route weighs.
 //!
 //! Rates are per key. Replicas count them together where Redis is configured; [`shared_lib::rate_limit`] states what is
-//! promised then, and while Redis is away. Calls at the same time are counted by each process for itself.
+//! promised then, and while Redis is away. Calls at the same time are counted by each process for itself. Quotas are those of
+//! all keys of a partner in one environment, and go on after a restart from the record in the database.
 
 mod concurrency;
+mod usage;
 
 use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc, time::Duration};
 
 use actix_web::http::StatusCode;
+use jiff::Timestamp;
 use shared_lib::{
     clock::Clock,
     problem::{Problem, ProblemKind, kinds},
-    rate_limit::{Charge, Decision, Limiter, PolicyError, Rules, Share, SharedAddressError},
+    rate_limit::{Charge, Decision, Limiter, Period, PolicyError, QuotaReceipt, Rules, Share, SharedAddressError},
     server::Route,
 };
 
-use self::concurrency::Concurrency;
 pub use self::concurrency::Place;
-use crate::{keys::KeyRecord, settings::PartnerSettings, views};
+use self::{concurrency::Concurrency, usage::UsageRecord};
+use crate::{
+    database::Database,
+    keys::KeyRecord,
+    settings::{PartnerSettings, PlanSettings},
+    views,
+};
 
 /// How long who has too many calls under way is told to wait; nobody knows when one of them ends.
 const CONCURRENCY_WAIT: Duration = Duration::from_secs(1);
@@ -40,6 +48,24 @@ pub struct Charged {
     pub decision: Decision,
     /// The call's place among those at the same time; dropping it gives the place back.
     pub place: Place,
+    /// What it was charged.
+    pub bill: Bill,
+}
+
+/// What quotas were charged for a call.
+pub struct Bill {
+    limits: Limits,
+    plan: Arc<Plan>,
+    owner: String,
+    receipt: QuotaReceipt,
+}
+
+impl Bill {
+    /// Gives it back, for a call that turned out to cost no quota.
+    pub async fn give_back(&self) {
+        self.limits.usage.add(&self.owner, self.receipt.at(), -i64::from(self.receipt.units()));
+        self.limits.limiter.give_back(&self.plan.rules, &self.receipt).await;
+    }
 }
 
 /// Settings that make no limits; their audit finds most of it first.
@@ -62,15 +88,19 @@ struct Plan {
 #[derive(Clone)]
 pub struct Limits {
     limiter: Arc<Limiter>,
-    plans: Arc<BTreeMap<String, Plan>>,
+    usage: UsageRecord,
+    clock: Clock,
+    plans: Arc<BTreeMap<String, Arc<Plan>>>,
+    /// Of partners that have something other than their plans say: by partner, then by plan.
+    partners: Arc<BTreeMap<String, BTreeMap<String, Arc<Plan>>>>,
 }
 
 impl Limits {
-    /// The limits of these settings. Must be called within a tokio runtime.
+    /// The limits of these settings, with the record of usage in this database. Must be called within a tokio runtime.
     ///
     /// # Errors
     /// [`LimitsError`].
-    pub fn new(settings: &PartnerSettings, clock: &Clock) -> Result<Self, LimitsError> {
+    pub fn new(settings: &PartnerSettings, database: Database, clock: &Clock) -> Result<Self, LimitsError> {
         let max_keys = settings.limits.max_keys;
         let limiter = match settings.redis.shared_tier() {
             Some(redis) => {
@@ -79,12 +109,26 @@ impl Limits {
             }
             None => Limiter::local(max_keys, clock.clone()),
         };
-        let mut plans = BTreeMap::new();
-        for (name, plan) in &settings.plans {
-            let rules = limiter.rules(plan.rate_policies()?, Vec::new());
-            plans.insert(name.clone(), Plan { rules, concurrency: Concurrency::new(plan.concurrency) });
+        let plan = |plan: &PlanSettings| -> Result<Arc<Plan>, LimitsError> {
+            let rules = limiter.rules(plan.rate_policies()?, plan.quota_policies());
+            Ok(Arc::new(Plan { rules, concurrency: Concurrency::new(plan.concurrency) }))
+        };
+        let (mut plans, mut partners) = (BTreeMap::new(), BTreeMap::new());
+        for (name, own) in &settings.plans {
+            plans.insert(name.clone(), plan(own)?);
+            for (partner, other) in &settings.partners {
+                let of_partner: &mut BTreeMap<_, _> = partners.entry(partner.clone()).or_default();
+                of_partner.insert(name.clone(), plan(&own.with(other))?);
+            }
         }
-        Ok(Self { limiter: Arc::new(limiter), plans: Arc::new(plans) })
+        let interval = Duration::from_millis(settings.limits.record_ms);
+        Ok(Self {
+            usage: UsageRecord::start(database, interval, max_keys, clock.clone()),
+            limiter: Arc::new(limiter),
+            clock: clock.clone(),
+            plans: Arc::new(plans),
+            partners: Arc::new(partners),
+        })
     }
 
     /// Charges a call of this route to the key. A plan that is no longer configured has no limits to keep, and nobody is
@@ -93,21 +137,37 @@ impl Limits {
     /// # Errors
     /// [`RATE_LIMITED`], with both header fields and `Retry-After`.
     pub async fn charge(&self, key: &KeyRecord, route: &Route) -> Result<Charged, Problem> {
-        let Some(plan) = self.plans.get(&key.plan) else {
+        let plans = self.partners.get(&key.partner).unwrap_or(&self.plans);
+        let Some(plan) = plans.get(&key.plan).cloned() else {
             let cause = format!("the plan `{}` of key {} is not configured", key.plan, key.id);
             return Err(Problem::new(&kinds::INTERNAL_ERROR).caused_by(cause));
         };
         // The place first: it is given back when the rates refuse, so a refused call costs nothing either way.
         let place = plan.concurrency.take(&key.id).map_err(|full| refused(&full, CONCURRENCY_WAIT))?;
+        let owner = key.owner();
+        let [day, month] = self.usage.known(&owner, self.clock.wall()).await;
+        let by_period = plan.rules.quotas().iter().map(|quota| match quota.period() {
+            Period::Day => day,
+            Period::Month => month,
+        });
+        let known: Vec<u64> = by_period.collect();
         let cost = weight(route);
-        let charge = Charge { key: &key.id, cost, owner: &key.partner, quota_cost: cost.get(), known: &[] };
-        let (decision, _) = self.limiter.charge(&plan.rules, &charge).await;
+        let quota_cost = if is_without_quota(route) { 0 } else { cost.get() };
+        let charge = Charge { key: &key.id, cost, owner: &owner, quota_cost, known: &known };
+        let (decision, receipt) = self.limiter.charge(&plan.rules, &charge).await;
         let decision = decision.and(place.decision());
-        if decision.is_admitted() {
-            Ok(Charged { decision, place })
-        } else {
-            Err(refused(&decision, decision.retry_after()))
+        if !decision.is_admitted() {
+            return Err(refused(&decision, decision.retry_after()));
         }
+        self.usage.add(&owner, receipt.at(), i64::from(receipt.units()));
+        let bill = Bill { limits: self.clone(), plan, owner, receipt };
+        Ok(Charged { decision, place, bill })
+    }
+
+    /// What the key's partner has used in this day and this month, in its environment.
+    pub async fn used(&self, key: &KeyRecord) -> (Timestamp, [u64; 2]) {
+        let now = self.clock.wall();
+        (now, self.usage.known(&key.owner(), now).await)
     }
 }
 
@@ -122,6 +182,11 @@ pub fn heaviest() -> NonZeroU32 {
 fn weight(route: &Route) -> NonZeroU32 {
     let entry = views::WEIGHTS.iter().find(|(method, path, _)| route.method == *method && route.path == *path);
     entry.and_then(|(_, _, weight)| NonZeroU32::new(*weight)).unwrap_or(NonZeroU32::MIN)
+}
+
+/// Whether a call of this route costs no quota.
+fn is_without_quota(route: &Route) -> bool {
+    views::WITHOUT_QUOTA.iter().any(|(method, path)| route.method == *method && route.path == *path)
 }
 
 fn refused(decision: &Decision, wait: Duration) -> Problem {

@@ -18,7 +18,10 @@ pub use self::{
     idempotency::IdempotencySettings,
     keys::KeysSettings,
     oidc::OidcSettings,
-    plans::{LimitsSettings, PlanSettings, PlansSettings, RateSettings},
+    plans::{
+        LimitsSettings, PartnerLimitsSettings, PartnersSettings, PlanSettings, PlansSettings, QuotaSettings,
+        RateSettings,
+    },
     redis::RedisSettings,
 };
 
@@ -47,6 +50,9 @@ pub struct PartnerSettings {
     pub limits: LimitsSettings,
     /// The plans by name.
     pub plans: PlansSettings,
+    /// What partners have other than their plans say.
+    #[serde(default)]
+    pub partners: PartnersSettings,
     /// This BFF as a client of the OpenID provider, where it gets its own tokens.
     pub oidc: OidcSettings,
     /// The services behind it.
@@ -76,6 +82,7 @@ impl Settings for PartnerSettings {
         self.redis.audit("redis", findings);
         self.limits.audit("limits", findings);
         plans::audit(&self.plans, "plans", findings);
+        plans::audit_partners(&self.partners, "partners", findings);
         self.oidc.audit("oidc", findings);
         for (name, downstream) in &self.downstreams {
             downstream.audit(&format!("downstreams.{name}"), findings);

@@ -54,7 +54,7 @@ impl PartnerState {
             .channel()
             .map(|channel| KeyWatch::start(ring.clone(), channel.clone(), settings.keys.ring().fresh, clock.clone()));
         let admin = key_admin(&settings, database.clone(), clock.clone()).telling(ring.clone());
-        let limits = Limits::new(&settings, &clock)?;
+        let limits = Limits::new(&settings, database.clone(), &clock)?;
         let (per_minute, addresses) = (settings.keys.max_refused_per_minute, settings.keys.max_refusing_addresses);
         let wrong_keys =
             WrongKeys::new(per_minute, addresses, clock.clone()).context("[keys] max_refused_per_minute")?;

@@ -4,14 +4,18 @@ mod contract;
 mod docs;
 mod orders;
 mod products;
+mod usage;
 
-use shared_lib::server::{RouteTable, public, scopes};
+use shared_lib::server::{RouteTable, caller, public, scopes};
 
 pub use contract::Contract;
 pub use docs::{Docs, problem_kinds};
 
 /// What a call is charged where that is not 1: method, path, units.
 pub const WEIGHTS: &[(&str, &str, u32)] = &[("POST", "/v1/orders", 5)];
+
+/// What costs no quota: asking how much of it is left.
+pub const WITHOUT_QUOTA: &[(&str, &str)] = &[("GET", "/v1/usage")];
 
 /// Every route of this BFF.
 #[must_use]
@@ -24,6 +28,7 @@ pub fn routes() -> RouteTable {
             .route(orders::place_order, scopes(&["orders:write"]))
             .route(orders::get_order, scopes(&["orders:read"]))
             .route(orders::cancel_order, scopes(&["orders:write"]))
+            .route(usage::get_usage, caller())
             .route(contract::get_contract, public()),
     )
 }

@@ -12,6 +12,7 @@ use shared_lib::{
 };
 
 use super::{
+    admitted_call::AdmittedCall,
     admitted_key::AdmittedKey,
     client_address::ClientAddress,
     credentials::{self, Credentials},
@@ -64,13 +65,10 @@ impl KeyGuard {
         }
         let charged = self.limits.charge(&key, route).await?;
         let caller = Caller { subject: key.owner(), scopes: key.scopes.clone(), token: None };
+        let headers = charged.decision.headers();
         request.extensions_mut().insert(AdmittedKey::new(key));
-        Ok(Admission {
-            caller: Some(caller),
-            headers: charged.decision.headers(),
-            hold: Some(Box::new(charged.place)),
-            ..Admission::default()
-        })
+        request.extensions_mut().insert(AdmittedCall::new(charged.decision, charged.bill));
+        Ok(Admission { caller: Some(caller), headers, hold: Some(Box::new(charged.place)), ..Admission::default() })
     }
 }
 

@@ -43,7 +43,19 @@ impl Docs {
             let rate = |rate: &crate::settings::RateSettings| {
                 format!("{} in {} s, {} at once", rate.quota, rate.window_s, rate.at_once)
             };
-            let cells = [escape(name), rate(&plan.burst), rate(&plan.sustained), plan.concurrency.to_string()];
+            let quota = |quota: Option<crate::settings::QuotaSettings>| {
+                // One in shadow binds nobody yet.
+                let units = quota.filter(|quota| !quota.shadow).map(|quota| quota.units.to_string());
+                units.unwrap_or_else(|| "any number".to_owned())
+            };
+            let cells = [
+                escape(name),
+                rate(&plan.burst),
+                rate(&plan.sustained),
+                plan.concurrency.to_string(),
+                quota(plan.day),
+                quota(plan.month),
+            ];
             row(&mut plan_rows, &cells);
         }
         for kind in problem_kinds() {

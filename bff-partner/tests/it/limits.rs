@@ -92,7 +92,9 @@ async fn each_key_has_the_limits_of_its_plan_to_itself() {
     let answer = stage.get_with(PRODUCTS, other.key.expose()).await;
     assert_eq!(
         answer.header("ratelimit-policy"),
-        Some("\"burst\";q=20;w=1, \"sustained\";q=300;w=60, \"concurrency\";q=10;qu=\"concurrent-requests\"")
+        Some(
+            "\"burst\";q=20;w=1, \"sustained\";q=300;w=60, \"day\";q=10000, \"month\";q=200000, \"concurrency\";q=10;qu=\"concurrent-requests\""
+        )
     );
 }
 

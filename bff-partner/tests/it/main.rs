@@ -18,5 +18,6 @@ mod on_behalf;
 mod orders;
 mod process;
 mod products;
+mod quotas;
 mod settings;
 mod tracing;

@@ -58,6 +58,20 @@ pub struct QuotaReceipt {
     at: Timestamp,
 }
 
+impl QuotaReceipt {
+    /// Units of each quota; none for a call that was refused.
+    #[must_use]
+    pub fn units(&self) -> u32 {
+        self.units
+    }
+
+    /// When they were charged.
+    #[must_use]
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+}
+
 impl Limiter {
     /// A limiter of this process alone. It remembers at most `max_keys` keys and as many owners.
     #[must_use]
