@@ -5,6 +5,8 @@
 //! promised then, and while Redis is away. Calls at the same time are counted by each process for itself. Quotas are those of
 //! all keys of a partner in one environment, and go on after a restart from the record in the database.
 
+#[cfg(test)]
+mod agreement;
 mod concurrency;
 mod usage;
 
