@@ -1,14 +1,12 @@
 //! The orders service: Spring Data pages, camelCase, decimal texts.
 
-use actix_web::http::header::HeaderName;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use shared_lib::{
     context::RequestContext,
     downstream::{Downstream, DownstreamError, Fetched},
+    idempotency::{IDEMPOTENCY_KEY, Scope},
 };
-
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The orders service.
 #[derive(Clone)]
@@ -115,14 +113,15 @@ impl Orders {
         self.downstream.get(ctx, &[]).query(search).as_caller().json().await
     }
 
-    /// Places an order for the signed-in user, once for each key.
+    /// Places an order for the signed-in user, once for each intent.
     ///
     /// # Errors
-    /// Any [`DownstreamError`]; status 422 for lines that the service does not take, and for a key that was used for
-    /// another order.
-    pub async fn place(&self, ctx: &RequestContext, order: &NewOrder, key: &str) -> Result<Order, DownstreamError> {
+    /// Any [`DownstreamError`]; status 422 for lines that the service does not take, and for an intent that was another
+    /// order.
+    pub async fn place(&self, ctx: &RequestContext, order: &NewOrder, intent: Scope) -> Result<Order, DownstreamError> {
         // The key makes a repetition harmless, so a lost answer may be asked for again.
-        let call = self.downstream.post(ctx, &[]).as_caller().header(IDEMPOTENCY_KEY, key).idempotent();
+        let key = intent.to_string();
+        let call = self.downstream.post(ctx, &[]).as_caller().header(IDEMPOTENCY_KEY, &key).idempotent();
         Ok(call.body_json(order).json::<Order>().await?.value)
     }
 

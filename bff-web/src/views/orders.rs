@@ -8,6 +8,7 @@ use serde::Serialize;
 use shared_lib::{
     context::RequestContext,
     downstream::{DownstreamError, Failure},
+    idempotency::{IDEMPOTENCY_KEY_REUSED, IdempotencyKey, Scope},
     pagination::{FromQuery, PageRequest, PageResponse, PageSpec, Query, QueryReader, UnknownSort, any_page, any_size},
     problem::{FieldError, Problem, ProblemKind, ProblemView, kinds},
 };
@@ -37,14 +38,6 @@ pub static ORDER_REFUSED: ProblemKind = ProblemKind {
     status: StatusCode::UNPROCESSABLE_ENTITY,
     title: "The order was not taken",
     remedy: "Correct every field listed in `errors`; nothing was ordered.",
-};
-
-/// Unprocessable content: the key belongs to another order.
-pub static IDEMPOTENCY_KEY_REUSED: ProblemKind = ProblemKind {
-    code: "idempotency-key-reused",
-    status: StatusCode::UNPROCESSABLE_ENTITY,
-    title: "The Idempotency-Key was used for another order",
-    remedy: "Use a new key for each order, and the same one for each repetition of it.",
 };
 
 /// What a client asks for, checked.
@@ -144,7 +137,7 @@ pub async fn list_orders(
 /// effect.
 #[utoipa::path(
     tag = "screens",
-    params(("Idempotency-Key" = String, Header, description = "A text of the client's that names this order, such as a UUID", pattern = "^(\"[!#-\\[\\]-~]{1,255}\"|[!#-\\[\\]-~]{1,255})$")),
+    params(("Idempotency-Key" = String, Header, description = "A text of the client's that names this order, such as a UUID", pattern = "^(\"([ !#-\\[\\]-~]|\\\\[\"\\\\]){1,255}\"|[!#-~]([ -~]{0,253}[!-~])?)$")),
     request_body = NewOrderView,
     responses(
         (status = 201, description = "The order", body = OrderView),
@@ -166,11 +159,13 @@ pub async fn place_order(
     services: web::Data<Services>,
     body: web::Json<serde_json::Value>,
 ) -> Result<HttpResponse, Problem> {
-    let key = new_order::idempotency_key(request.headers())?;
+    let key = IdempotencyKey::required(request.headers())?;
     let order = new_order::read(&body)?;
-    let outcome = services.orders.place(&ctx, &order, &key).await;
+    let subject = &ctx.require_caller()?.subject;
+    let intent = Scope::new(subject, "bff-web", request.method().as_str(), request.path(), &key);
+    let outcome = services.orders.place(&ctx, &order, intent).await;
     // Also after a failure: what became of the order is not known then.
-    services.forget_subject(&ctx.require_caller()?.subject);
+    services.forget_subject(subject);
     let placed = outcome.map_err(refused)?;
     Ok(HttpResponse::Created().json(OrderView::from(placed)))
 }

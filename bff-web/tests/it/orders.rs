@@ -118,14 +118,9 @@ async fn an_order_without_a_key_is_refused() {
     let answer = alice.fetch_json(Method::POST, PATH, &[], &lamp(1)).await;
     insta::assert_json_snapshot!(shown(&answer), { ".body.requestId" => "[id]" });
     let long = "k".repeat(256);
-    for key in ["", "\"\"", "two words", long.as_str()] {
+    for key in ["", "\"\"", "\"half", long.as_str()] {
         let answer = place(&mut alice, key, &lamp(1)).await;
-        let problem = answer.json();
-        assert_eq!(
-            (answer.status.as_u16(), &problem["errors"][0]["location"], &problem["errors"][0]["field"]),
-            (400, &json!("header"), &json!("Idempotency-Key")),
-            "{key}"
-        );
+        assert_eq!((answer.status.as_u16(), &answer.json()["code"]), (400, &json!("idempotency-key-invalid")), "{key}");
     }
     assert_eq!(world.sandbox.chaos().calls("orders"), []);
 }

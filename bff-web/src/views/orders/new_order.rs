@@ -1,11 +1,7 @@
-//! The order that a client wants to place, and the key that makes its repetitions one.
+//! The order that a client wants to place.
 
-use actix_web::http::{
-    StatusCode,
-    header::{HeaderMap, HeaderName},
-};
 use serde_json::Value;
-use shared_lib::problem::{FieldError, Problem, ProblemKind};
+use shared_lib::problem::Problem;
 use utoipa::ToSchema;
 
 use crate::{
@@ -13,18 +9,8 @@ use crate::{
     services::orders::{NewOrder, NewOrderLine},
 };
 
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-const MAX_KEY_BYTES: usize = 255;
 const MAX_LINES: usize = 50;
 const MAX_QUANTITY: u32 = 999;
-
-/// Bad request: the Idempotency-Key is missing.
-pub static IDEMPOTENCY_KEY_REQUIRED: ProblemKind = ProblemKind {
-    code: "idempotency-key-required",
-    status: StatusCode::BAD_REQUEST,
-    title: "The Idempotency-Key is missing",
-    remedy: "Send a new key with each order, and the same one with each repetition of it.",
-};
 
 /// What to order; for the document.
 #[derive(ToSchema)]
@@ -47,21 +33,6 @@ pub struct NewOrderLineView {
     /// How many of it.
     #[schema(minimum = 1, maximum = 999)]
     quantity: u32,
-}
-
-/// The key, with or without the quotes of a structured field: both forms are the same key.
-pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<String, Problem> {
-    let mut given = headers.get_all(IDEMPOTENCY_KEY);
-    let Some(value) = given.next() else { return Err(Problem::new(&IDEMPOTENCY_KEY_REQUIRED)) };
-    let text = value.to_str().unwrap_or_default().trim();
-    let key = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
-    let is_allowed = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
-    if given.next().is_none() && (1..=MAX_KEY_BYTES).contains(&key.len()) && key.bytes().all(is_allowed) {
-        Ok(key.to_owned())
-    } else {
-        let detail = format!("must be one text of 1 to {MAX_KEY_BYTES} printable characters without quotes and spaces");
-        Err(Problem::validation(&[FieldError::header("Idempotency-Key", detail)]))
-    }
 }
 
 /// The order, or every fault of the body.
