@@ -6,10 +6,11 @@
 //! The counters of quotas stand under a lock of their own, which is taken first and held meanwhile.
 
 mod counters;
+mod shard;
 
 use std::{
     cell::Cell,
-    collections::{HashMap, hash_map::RandomState},
+    collections::hash_map::RandomState,
     hash::{BuildHasher, Hash, Hasher},
     num::NonZeroU32,
     sync::{Arc, Mutex, OnceLock, PoisonError},
@@ -22,7 +23,7 @@ use governor::{
 
 use jiff::Timestamp;
 
-use self::counters::Counters;
+use self::{counters::Counters, shard::Shard};
 use super::{
     policy::RatePolicy,
     quota::{Period, QuotaPolicy},
@@ -32,9 +33,6 @@ use crate::clock::Clock;
 
 const SHARDS: usize = 16;
 
-/// At how many keys a shard first looks for those that it need not remember any more.
-const FIRST_SWEEP: usize = 64;
-
 /// Holds keys to their rules within this process. Share it between workers.
 pub(super) struct LocalLimiter {
     clock: Clock,
@@ -42,7 +40,6 @@ pub(super) struct LocalLimiter {
     shards: Vec<Mutex<Shard>>,
     counters: Vec<Mutex<Counters>>,
     hasher: RandomState,
-    max_keys_per_shard: usize,
 }
 
 /// A rate as governor holds it.
@@ -51,26 +48,18 @@ pub(super) struct LocalRate {
     limiter: RateLimiter<Stamp, OnTheStamp, Time, NoOpMiddleware<Duration>>,
 }
 
-struct Shard {
-    stamps: HashMap<Box<str>, Box<[u64]>>,
-    /// What keys share that there is no room for, however many rates they have.
-    shared: Vec<u64>,
-    next_sweep: usize,
-}
-
 impl LocalLimiter {
     /// A limiter that remembers at most `max_keys` keys. Keys beyond that share what one key has, so that memory stays
     /// bounded and the promise holds.
     pub(super) fn new(max_keys: usize, clock: Clock) -> Self {
-        let shard = || Mutex::new(Shard { stamps: HashMap::new(), shared: Vec::new(), next_sweep: FIRST_SWEEP });
-        let max_keys_per_shard = (max_keys / SHARDS).max(1);
+        let shards = max_keys.clamp(1, SHARDS);
+        let each = (max_keys / shards).max(1);
         Self {
             epoch: clock.now(),
             clock,
-            shards: std::iter::repeat_with(shard).take(SHARDS).collect(),
-            counters: std::iter::repeat_with(|| Mutex::new(Counters::new(max_keys_per_shard))).take(SHARDS).collect(),
+            shards: std::iter::repeat_with(|| Mutex::new(Shard::new(each))).take(shards).collect(),
+            counters: std::iter::repeat_with(|| Mutex::new(Counters::new(each))).take(shards).collect(),
             hasher: RandomState::new(),
-            max_keys_per_shard,
         }
     }
 
@@ -98,7 +87,7 @@ impl LocalLimiter {
         let mut shard = lock(&self.shards[self.shard(charge.key)]);
         // Within the lock: times must not go back from one holder to the next.
         let now = self.passed();
-        let stamps = shard.stamps_of(charge.key, rules.rates.len(), self.max_keys_per_shard, now);
+        let stamps = shard.stamps_of(charge.key, rules.rates.len(), now);
         let asked: Vec<_> = rules
             .rates
             .iter()
@@ -144,12 +133,12 @@ impl LocalLimiter {
 
     /// How many keys are remembered, and how many owners.
     pub(super) fn remembered(&self) -> (usize, usize) {
-        let keys = self.shards.iter().map(|shard| lock(shard).stamps.len()).sum();
+        let keys = self.shards.iter().map(|shard| lock(shard).len()).sum();
         (keys, self.counters.iter().map(|counters| lock(counters).len()).sum())
     }
 
     fn shard(&self, name: &str) -> usize {
-        usize::try_from(self.hasher.hash_one(name) % SHARDS as u64).unwrap_or(0)
+        usize::try_from(self.hasher.hash_one(name) % self.shards.len() as u64).unwrap_or(0)
     }
 
     fn passed(&self) -> u64 {
@@ -180,29 +169,6 @@ impl LocalRate {
             // A call that costs more than may come at once never fits; the whole window is the most honest wait.
             Err(_) => (stamp, Some(self.policy.window())),
         }
-    }
-}
-
-impl Shard {
-    fn stamps_of(&mut self, key: &str, rates: usize, max_keys: usize, now: u64) -> &mut [u64] {
-        if !self.stamps.contains_key(key) {
-            if self.stamps.len() >= self.next_sweep.min(max_keys) {
-                // A stamp that has passed says the same as none.
-                self.stamps.retain(|_, stamps| stamps.iter().any(|stamp| *stamp > now));
-                self.stamps.shrink_to(FIRST_SWEEP);
-                self.next_sweep = (self.stamps.len() * 2).max(FIRST_SWEEP);
-            }
-            if self.stamps.len() >= max_keys {
-                self.shared.resize(self.shared.len().max(rates), 0);
-                return &mut self.shared[..rates];
-            }
-        }
-        let stamps = self.stamps.entry(key.into()).or_default();
-        if stamps.len() != rates {
-            // A key whose rules have become others begins anew.
-            *stamps = vec![0; rates].into();
-        }
-        stamps
     }
 }
 
@@ -250,3 +216,6 @@ impl GovernorClock for Time {
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,11 @@ use super::super::quota::Period;
 pub(super) struct Counters {
     owners: HashMap<Box<str>, Owner>,
     max_owners: usize,
+    /// The day on which those that are over were last looked for. None ends before the next one begins, so that looking
+    /// again at each new owner would find nothing and cost the more the more there are.
+    swept: Option<Date>,
+    #[cfg(test)]
+    pub(super) looked_at: usize,
 }
 
 #[derive(Default, Clone, Copy)]
@@ -37,7 +42,13 @@ impl Owner {
 
 impl Counters {
     pub(super) fn new(max_owners: usize) -> Self {
-        Self { owners: HashMap::new(), max_owners }
+        Self {
+            owners: HashMap::new(),
+            max_owners,
+            swept: None,
+            #[cfg(test)]
+            looked_at: 0,
+        }
     }
 
     pub(super) fn used(&mut self, owner: &str, period: Period, now: Timestamp) -> u64 {
@@ -49,8 +60,7 @@ impl Counters {
     pub(super) fn set(&mut self, owner: &str, period: Period, now: Timestamp, used: u64) {
         if !self.owners.contains_key(owner) {
             if self.owners.len() >= self.max_owners {
-                let month = Some(Period::Month.begins(now));
-                self.owners.retain(|_, owner| owner.month.begins == month);
+                self.sweep(now);
             }
             if self.owners.len() >= self.max_owners {
                 return;
@@ -58,6 +68,20 @@ impl Counters {
         }
         let counter = self.owners.entry(owner.into()).or_default().counter(period);
         *counter = Counter { begins: Some(period.begins(now)), used };
+    }
+
+    /// Forgets the owners of whom nothing is counted any more, once a day.
+    fn sweep(&mut self, now: Timestamp) {
+        let (day, month) = (Some(Period::Day.begins(now)), Some(Period::Month.begins(now)));
+        if self.swept >= day {
+            return;
+        }
+        self.swept = day;
+        #[cfg(test)]
+        {
+            self.looked_at += self.owners.len();
+        }
+        self.owners.retain(|_, owner| owner.day.begins >= day || owner.month.begins >= month);
     }
 
     pub(super) fn give_back(&mut self, owner: &str, period: Period, at: Timestamp, units: u32) {
