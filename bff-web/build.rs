@@ -15,6 +15,9 @@ use std::{
 const INCLUDE: &str = "../contracts/proto";
 const NOTIFICATIONS: &str = "trifront/notifications/v1/notifications.proto";
 
+/// What its messages are encoded and decoded by.
+const CODEC: &str = "crate::services::notifications::codec::SmallMessages";
+
 /// The folder with the built application; without it nothing is built in.
 const SPA_FOLDER: &str = "BFF_WEB_SPA_FOLDER";
 
@@ -28,7 +31,7 @@ const METHODS: [&str; 7] = ["get", "head", "post", "put", "patch", "delete", "op
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed={INCLUDE}");
     let files = protox::compile([NOTIFICATIONS], [INCLUDE])?;
-    tonic_prost_build::configure().build_server(false).compile_fds(files)?;
+    tonic_prost_build::configure().build_server(false).codec_path(CODEC).compile_fds(files)?;
 
     println!("cargo:rerun-if-env-changed={SPA_FOLDER}");
     let mut entries = String::from("&[");

@@ -1,5 +1,6 @@
 //! The notification service, over gRPC.
 
+mod codec;
 mod events;
 
 use shared_lib::{

@@ -126,7 +126,8 @@ pub async fn stream_notifications(
     let key = key(&caller);
     let reader =
         Rc::new(Reader { auth, secret: current.secret, notifications: services.notifications.clone(), caller });
-    let upstream = Upstream::new(move |cursor| Rc::clone(&reader).open(cursor).try_flatten_stream());
+    // In boxes of their own, here and below: what it takes to make calls would else be kept as long as the stream.
+    let upstream = Upstream::new(move |cursor| Box::pin(Rc::clone(&reader).open(cursor)).try_flatten_stream());
     Ok(live.notifications.open(&key, Resume::from_request(&request), upstream, ends))
 }
 
@@ -176,7 +177,9 @@ impl Reader {
                 match event {
                     Ok(event) => signal(event),
                     // The stream says where it stands, ends, and is opened anew from there.
-                    Err(error) if cannot_be_told(&error) => Ok(Signal::Position { after: reader.now(&ctx).await? }),
+                    Err(error) if cannot_be_told(&error) => {
+                        Ok(Signal::Position { after: Box::pin(reader.now(&ctx)).await? })
+                    }
                     Err(error) => Err(broken(error)),
                 }
             }
