@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 
 PHASE := deploy/dev/phase
 
-.PHONY: fuzz help setup run smoke test check e2e bench bench-keys bench-graphql bench-streams wire-bytes openapi snapshots up down release
+.PHONY: fuzz help setup run smoke test check e2e bench bench-keys bench-graphql bench-streams wire-bytes tutorial openapi snapshots up down release
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,7 @@ test: ## Check everything that must hold, on a fresh machine too
 	@$(PHASE) "OpenAPI contracts" deploy/dev/openapi --check
 	@$(PHASE) "tests" cargo test --workspace --locked
 	@$(PHASE) "binaries" cargo build --workspace --bins --locked
+	@$(PHASE) "tutorial" deploy/dev/check-tutorial
 	@$(PHASE) "API against its contract" deploy/dev/fuzz-contracts
 	@$(PHASE) "mobile client" deploy/dev/npm-test clients/mobile
 	@$(PHASE) "web client: live events" deploy/dev/npm-test clients/web/live
@@ -71,6 +72,9 @@ bench-keys: ## Measure what wrong keys cost, whether the time tells them apart, 
 fuzz: ## Hold a running bff-web to its OpenAPI document with Schemathesis, for about a minute
 	@cargo build --workspace --bins --locked
 	@deploy/dev/fuzz-contracts
+
+tutorial: ## Follow docs/TUTORIAL.md to the letter on a copy of the tree
+	@deploy/dev/check-tutorial
 
 openapi: ## Write openapi.json of the three BFFs, and schema.graphql, anew
 	@deploy/dev/openapi
