@@ -128,7 +128,8 @@ async fn quotas_go_on_from_what_is_known_and_what_is_given_back_is_there_again()
     assert_eq!(ask(1, &[9, 54]).await, (true, vec![10, 55]), "a Redis that has lost its data goes on from the record");
     tier.give_back("b", rules.quotas(), noon(), 2).await.expect("Redis answers");
     let left: i64 = redis.ask(&["PTTL", "{trifront-test}:quota:day:2026-01-01:a"]).await;
-    assert_eq!(left / 3_600_000, 12, "a counter goes an hour after its day");
+    let hours = 12 * 3_600_000 + 1..=13 * 3_600_000;
+    assert!(hours.contains(&left), "a counter goes an hour after its day: {left} ms are left");
 }
 
 /// Shows: P3
