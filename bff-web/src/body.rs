@@ -71,7 +71,7 @@ impl BodyReader {
         }
     }
 
-    /// The whole number that is the member `name` of the object at `pointer`.
+    /// The whole number that is the member `name` of the object at `pointer`. To JSON, `2.0` is one as well.
     pub fn number(
         &mut self,
         object: &Map<String, Value>,
@@ -79,8 +79,14 @@ impl BodyReader {
         name: &str,
         range: std::ops::RangeInclusive<u32>,
     ) -> u32 {
-        let number = object.get(name).and_then(Value::as_u64).and_then(|number| u32::try_from(number).ok());
-        match number.filter(|number| range.contains(number)) {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is whole and within the range")]
+        let number = object
+            .get(name)
+            .and_then(Value::as_f64)
+            .filter(|number| number.fract() == 0.0)
+            .filter(|number| (f64::from(*range.start())..=f64::from(*range.end())).contains(number))
+            .map(|number| number as u32);
+        match number {
             Some(number) => number,
             None => {
                 let detail = format!("must be a whole number from {} to {}", range.start(), range.end());

@@ -49,16 +49,20 @@ fn decimal(minor: i64, places: u32) -> String {
     }
 }
 
-/// Reads a price that someone typed: digits, and at most two more behind a point. In minor units.
+/// The most digits of a price before its point.
+const MAX_WHOLE_DIGITS: usize = 12;
+
+/// Reads a price that someone typed: at most twelve digits, and at most two more behind a point. In minor units.
 #[must_use]
 pub fn parse_minor(text: &str) -> Option<u64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.is_empty() || fraction.len() > 2 || text.ends_with('.') || !all_digits(whole) || !all_digits(fraction) {
+    let fits = (1..=MAX_WHOLE_DIGITS).contains(&whole.len()) && fraction.len() <= 2;
+    if !fits || text.ends_with('.') || !all_digits(whole) || !all_digits(fraction) {
         return None;
     }
     let cents = format!("{fraction:0<2}").parse::<u64>().ok()?;
-    whole.parse::<u64>().ok()?.checked_mul(100)?.checked_add(cents).filter(|&minor| i64::try_from(minor).is_ok())
+    Some(whole.parse::<u64>().ok()? * 100 + cents)
 }
 
 #[cfg(test)]

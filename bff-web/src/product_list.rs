@@ -47,10 +47,10 @@ pub struct ProductFilters {
     #[param(max_length = 64, pattern = "^[A-Za-z0-9_-]+$")]
     category: Option<String>,
     /// Only products that cost at least this much, such as `12.50`.
-    #[param(rename = "minPrice", pattern = r"^\d+(\.\d{1,2})?$")]
+    #[param(rename = "minPrice", pattern = r"^[0-9]{1,12}(\.[0-9]{1,2})?$")]
     min_price: Option<String>,
     /// Only products that cost at most this much, such as `99`.
-    #[param(rename = "maxPrice", pattern = r"^\d+(\.\d{1,2})?$")]
+    #[param(rename = "maxPrice", pattern = r"^[0-9]{1,12}(\.[0-9]{1,2})?$")]
     max_price: Option<String>,
 }
 

@@ -1,5 +1,6 @@
 //! The order that a client wants to place.
 
+use serde::Deserialize;
 use serde_json::Value;
 use shared_lib::problem::Problem;
 use utoipa::ToSchema;
@@ -13,7 +14,8 @@ const MAX_LINES: usize = 50;
 const MAX_QUANTITY: u32 = 999;
 
 /// What to order; for the document.
-#[derive(ToSchema)]
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = NewOrder)]
 #[allow(dead_code, reason = "only its description is used")]
 pub struct NewOrderView {
@@ -23,8 +25,9 @@ pub struct NewOrderView {
 }
 
 /// A product to order; for the document.
-#[derive(ToSchema)]
-#[schema(as = NewOrderLine, rename_all = "camelCase")]
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schema(as = NewOrderLine)]
 #[allow(dead_code, reason = "only its description is used")]
 pub struct NewOrderLineView {
     /// The product.
