@@ -1,10 +1,11 @@
 //! One pagination contract for every list: what comes in ([`PageParams`], [`PageSpec`], [`PageRequest`]) and what goes
-//! out ([`PageResponse`]).
+//! out ([`PageResponse`]). A list that is walked through as a whole while it changes has a [cursor](Walk) beside it.
 //!
 //! A list states what it allows in a [`PageSpec`]; whatever a client sends is checked against it before anything is
 //! asked of a downstream. A page size above the limit is capped, not refused, because a client that asks for too much
 //! still gets a correct first page; everything else that is wrong is a 400 that lists every wrong field.
 
+mod cursor;
 mod query;
 mod response;
 
@@ -14,6 +15,7 @@ use utoipa::{
     openapi::{Object, ObjectBuilder, Type},
 };
 
+pub use cursor::{CURSOR_MALFORMED, CURSOR_MISMATCH, CursorPage, CursorParams, KINDS, Listing, Place, Walk};
 pub use query::{FromQuery, Query, QueryReader};
 pub use response::PageResponse;
 

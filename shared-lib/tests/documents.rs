@@ -15,7 +15,7 @@ use serde_json::Value;
 use shared_lib::{
     aggregate::Composite,
     downstream::{DownstreamError, Failure, Fetched, Freshness},
-    pagination::PageResponse,
+    pagination::{CursorPage, PageResponse},
     problem::{FieldError, Problem, ProblemKind, kinds},
 };
 
@@ -136,6 +136,12 @@ fn the_documented_reasons_are_those_that_receipts_give() {
 fn the_example_of_a_page_is_a_page() {
     let page: PageResponse<Value> = serde_json::from_value(example("page")).expect("a page");
     assert_eq!(serde_json::to_value(page).expect("JSON"), example("page"));
+}
+
+#[test]
+fn the_example_of_a_stretch_is_a_stretch() {
+    let stretch: CursorPage<Value> = serde_json::from_value(example("stretch")).expect("a stretch");
+    assert_eq!(serde_json::to_value(stretch).expect("JSON"), example("stretch"));
 }
 
 #[test]

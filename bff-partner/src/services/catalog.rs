@@ -1,10 +1,10 @@
-//! The catalog: products, the same for everyone, as lists with offset and limit.
+//! The catalog: products, the same for everyone, as lists with offset and limit, or behind a product.
 
 use serde::{Deserialize, Serialize};
 use shared_lib::{
     context::RequestContext,
     downstream::{Downstream, DownstreamError, Fetched},
-    pagination::PageRequest,
+    pagination::{PageRequest, Place, Sort, Walk},
 };
 
 use crate::money::Money;
@@ -55,14 +55,36 @@ impl From<Price> for Money {
     }
 }
 
+/// The longest id of a product, in bytes.
+const MAX_SKU_BYTES: usize = 64;
+
 #[derive(Serialize)]
 struct ListQuery<'a> {
-    offset: u64,
+    offset: Option<u64>,
     limit: u32,
     /// As `name:asc`.
     order_by: String,
     q: Option<&'a str>,
     category: Option<&'a str>,
+    after_value: Option<&'a str>,
+    after_sku: Option<&'a str>,
+}
+
+impl Product {
+    /// Where it stands in a list of this order.
+    #[must_use]
+    pub fn place(&self, sort: Sort) -> Place {
+        let value = if sort.field == "price" { self.price.amount_minor.to_string() } else { self.title.clone() };
+        Place { value, id: self.sku.clone() }
+    }
+
+    /// Whether a product can stand there.
+    #[must_use]
+    pub fn can_stand_at(sort: Sort, place: &Place) -> bool {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        let is_id = (1..=MAX_SKU_BYTES).contains(&place.id.len()) && place.id.bytes().all(plain);
+        is_id && (sort.field != "price" || place.value.parse::<i64>().is_ok())
+    }
 }
 
 impl Catalog {
@@ -83,12 +105,41 @@ impl Catalog {
         category: Option<&str>,
     ) -> Result<Fetched<ProductList>, DownstreamError> {
         let query = ListQuery {
-            offset: page.offset(),
+            offset: Some(page.offset()),
             limit: page.size,
-            order_by: format!("{}:{}", page.sort.field, page.sort.direction.as_str()),
+            order_by: order_by(page.sort),
             q: page.search.as_deref(),
             category,
+            after_value: None,
+            after_sku: None,
         };
         self.downstream.get(context, &["products"]).query(&query).json().await
     }
+
+    /// What comes next in a walk, and one product more where there is more.
+    ///
+    /// # Errors
+    /// As any call.
+    pub async fn products_after(
+        &self,
+        context: &RequestContext,
+        walk: &Walk,
+        category: Option<&str>,
+    ) -> Result<Vec<Product>, DownstreamError> {
+        let query = ListQuery {
+            offset: None,
+            limit: walk.one_more(),
+            order_by: order_by(walk.sort),
+            q: walk.search.as_deref(),
+            category,
+            after_value: walk.after.as_ref().map(|place| place.value.as_str()),
+            after_sku: walk.after.as_ref().map(|place| place.id.as_str()),
+        };
+        let list: Fetched<ProductList> = self.downstream.get(context, &["products"]).query(&query).json().await?;
+        Ok(list.value.items)
+    }
+}
+
+fn order_by(sort: Sort) -> String {
+    format!("{}:{}", sort.field, sort.direction.as_str())
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared_lib::{
     downstream::{Call, Downstream, DownstreamError, Failure, Fetched},
-    pagination::PageRequest,
+    pagination::{PageRequest, Place, Sort, Walk},
     problem::{Problem, ProblemKind, kinds},
 };
 
@@ -13,6 +13,12 @@ use crate::{
     auth::AsPartner,
     money::{Money, NotAnAmount},
 };
+
+/// The longest id of an order, in bytes.
+const MAX_ID_BYTES: usize = 64;
+
+/// The most digits of an amount, before its point and behind it.
+const MAX_DIGITS: usize = 18;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
@@ -48,6 +54,15 @@ pub struct OrderPage {
     pub content: Vec<Order>,
     /// How many there are in all.
     pub total_elements: u64,
+}
+
+/// What comes next in a walk through the orders.
+#[derive(Debug, Clone, Deserialize)]
+pub struct OrderWindow {
+    /// The orders.
+    pub content: Vec<Order>,
+    /// Whether there are no more.
+    pub last: bool,
 }
 
 /// An order.
@@ -139,6 +154,47 @@ struct PageQuery {
     sort: String,
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ScrollQuery<'a> {
+    limit: u32,
+    sort: String,
+    after_value: Option<&'a str>,
+    after_id: Option<&'a str>,
+}
+
+impl Order {
+    /// Where it stands in a list of this order.
+    #[must_use]
+    pub fn place(&self, sort: Sort) -> Place {
+        let value = if sort.field == "total" { self.total.amount.clone() } else { self.placed_at.to_string() };
+        Place { value, id: self.id.clone() }
+    }
+
+    /// Whether an order can stand there.
+    #[must_use]
+    pub fn can_stand_at(sort: Sort, place: &Place) -> bool {
+        let is_value = match sort.field {
+            "total" => is_decimal(&place.value),
+            _ => place.value.parse::<Timestamp>().is_ok(),
+        };
+        is_value && is_id(&place.id)
+    }
+}
+
+/// Whether this can be the id of an order.
+#[must_use]
+pub fn is_id(id: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    (1..=MAX_ID_BYTES).contains(&id.len()) && id.bytes().all(plain)
+}
+
+fn is_decimal(text: &str) -> bool {
+    let plain =
+        |part: &str| !part.is_empty() && part.len() <= MAX_DIGITS && part.bytes().all(|byte| byte.is_ascii_digit());
+    text.split_once('.').map_or_else(|| plain(text), |(whole, fraction)| plain(whole) && plain(fraction))
+}
+
 impl Orders {
     /// The service behind this downstream.
     #[must_use]
@@ -151,10 +207,24 @@ impl Orders {
     /// # Errors
     /// As any call.
     pub async fn list(&self, partner: &AsPartner, page: &PageRequest) -> Result<Fetched<OrderPage>, DownstreamError> {
-        let sort = format!("{},{}", page.sort.field, page.sort.direction.as_str());
-        let query = PageQuery { page: page.page, size: page.size, sort };
+        let query = PageQuery { page: page.page, size: page.size, sort: order_by(page.sort) };
         let answer = partner.sign(self.call(partner, Method::GET, &[]).query(&query)).json().await;
         partner.notice(answer)
+    }
+
+    /// What comes next in a walk through the partner's orders.
+    ///
+    /// # Errors
+    /// As any call.
+    pub async fn list_after(&self, partner: &AsPartner, walk: &Walk) -> Result<OrderWindow, DownstreamError> {
+        let query = ScrollQuery {
+            limit: walk.size,
+            sort: order_by(walk.sort),
+            after_value: walk.after.as_ref().map(|place| place.value.as_str()),
+            after_id: walk.after.as_ref().map(|place| place.id.as_str()),
+        };
+        let answer = partner.sign(self.call(partner, Method::GET, &["scroll"]).query(&query)).json().await;
+        Ok(partner.notice(answer)?.value)
     }
 
     /// One order, if it is the partner's.
@@ -189,6 +259,10 @@ impl Orders {
     fn call(&self, partner: &AsPartner, method: Method, path: &[&str]) -> Call {
         self.downstream.call(partner.context(), method, path)
     }
+}
+
+fn order_by(sort: Sort) -> String {
+    format!("{},{}", sort.field, sort.direction.as_str())
 }
 
 /// What the service refuses and the partner can do something about.

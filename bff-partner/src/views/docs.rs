@@ -13,7 +13,7 @@ use actix_web::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use sha2::{Digest, Sha256};
 use shared_lib::{
-    idempotency,
+    idempotency, pagination,
     problem::{ProblemKind, kinds},
 };
 
@@ -31,7 +31,7 @@ pub struct Docs {
 /// Every problem that this BFF answers with, in the order of the page.
 #[must_use]
 pub fn problem_kinds() -> Vec<&'static ProblemKind> {
-    [refusal::KINDS, limits::KINDS, idempotency::KINDS, orders::KINDS, kinds::ALL].concat()
+    [refusal::KINDS, limits::KINDS, idempotency::KINDS, pagination::KINDS, orders::KINDS, kinds::ALL].concat()
 }
 
 impl Docs {

@@ -5,7 +5,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared_lib::{
     idempotency::{Idempotency, IdempotencyKey, KeptAnswer, Scope},
-    pagination::{FromQuery, PageParams, PageRequest, PageResponse, PageSpec, Query, QueryReader, UnknownSort},
+    pagination::{
+        CursorParams, FromQuery, Listing, PageParams, PageRequest, PageResponse, PageSpec, Query, QueryReader,
+        UnknownSort, Walk,
+    },
     problem::{FieldError, PROBLEM_JSON, Problem, ProblemView, kinds},
 };
 use utoipa::ToSchema;
@@ -17,7 +20,7 @@ use crate::{
     openapi::{OrderIsThere, OrderRefusals, Refusals},
     services::{
         Services,
-        orders::{NewOrder, NewOrderLine, Order, OrderLine},
+        orders::{self, NewOrder, NewOrderLine, Order, OrderLine},
     },
 };
 
@@ -31,19 +34,25 @@ const ORDERS: PageSpec = PageSpec {
 const MAX_LINES: usize = 50;
 const MAX_QUANTITY: u32 = 999;
 const MAX_PRODUCT_BYTES: usize = 64;
-const MAX_ORDER_BYTES: usize = 64;
+
+/// The list's name in its cursors.
+const LIST: &str = "orders";
+
 /// What a list of orders is asked for by.
 pub struct OrdersParams {
     page: PageRequest,
+    walk: Option<Walk>,
 }
 
 impl FromQuery for OrdersParams {
     fn from_query(query: &mut QueryReader<'_>) -> Self {
+        let cursor = query.cursor();
         let page = query.page(&ORDERS);
         if page.search.is_some() {
             query.reject(FieldError::query("search", "orders cannot be searched"));
         }
-        Self { page }
+        let walk = cursor.map(|cursor| query.walk(&cursor, LIST, &page, &[], Order::can_stand_at));
+        Self { page, walk }
     }
 }
 
@@ -132,23 +141,41 @@ impl NewOrderBody {
     }
 }
 
-/// A page of your orders.
+/// A page of your orders, or what comes next of all of them.
 ///
-/// Accepted orders: `placedAt,desc` (the default), `placedAt,asc`, `total,desc`, `total,asc`. They cannot be searched.
+/// Accepted orders: `placedAt,desc` (the default), `placedAt,asc`, `total,desc`, `total,asc`. They cannot be searched. With
+/// `cursor` the list is walked through: `Link` leads to what comes next, and an order that is there throughout is met once,
+/// whatever is placed meanwhile.
 #[utoipa::path(
     tag = "orders",
-    params(PageParams),
-    responses((status = 200, description = "A page of your orders", body = PageResponse<OrderView>), Refusals)
+    params(PageParams, CursorParams),
+    responses(
+        (
+            status = 200,
+            description = "A page of your orders; with `cursor`, a stretch of the list",
+            body = Listing<OrderView>,
+            headers(("Link" = String, description = "With `cursor`: where what comes next is (RFC 8288)"))
+        ),
+        Refusals
+    )
 )]
 #[get("/orders")]
 pub async fn list_orders(
+    request: HttpRequest,
     partner: AsPartner,
     services: web::Data<Services>,
     Query(params): Query<OrdersParams>,
-) -> Result<web::Json<PageResponse<OrderView>>, Problem> {
-    let page = services.orders.list(&partner, &params.page).await?.value;
-    let orders = page.content.into_iter().map(OrderView::from).collect();
-    Ok(web::Json(PageResponse::new(orders, &params.page, page.total_elements)))
+) -> Result<HttpResponse, Problem> {
+    let listing = if let Some(walk) = &params.walk {
+        let window = services.orders.list_after(&partner, walk).await?;
+        let stretch = walk.answer(window.content, !window.last, |last| last.place(walk.sort))?;
+        Listing::Stretch(stretch.map(OrderView::from))
+    } else {
+        let page = services.orders.list(&partner, &params.page).await?.value;
+        let orders = page.content.into_iter().map(OrderView::from).collect();
+        Listing::Page(PageResponse::new(orders, &params.page, page.total_elements))
+    };
+    Ok(listing.into_response(&request))
 }
 
 /// Places an order.
@@ -228,7 +255,5 @@ pub async fn cancel_order(
 
 /// What cannot be an order's id is not there, and nobody needs to be asked.
 fn check_id(id: &str) -> Result<(), Problem> {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    let fits = (1..=MAX_ORDER_BYTES).contains(&id.len()) && id.bytes().all(plain);
-    if fits { Ok(()) } else { Err(Problem::new(&kinds::NOT_FOUND)) }
+    if orders::is_id(id) { Ok(()) } else { Err(Problem::new(&kinds::NOT_FOUND)) }
 }

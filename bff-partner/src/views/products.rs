@@ -1,10 +1,13 @@
-//! The list of products, a page at a time.
+//! The list of products: a page at a time, or walked through by cursor.
 
-use actix_web::{get, web};
+use actix_web::{HttpRequest, HttpResponse, get, web};
 use serde::Serialize;
 use shared_lib::{
     context::RequestContext,
-    pagination::{FromQuery, PageParams, PageRequest, PageResponse, PageSpec, Query, QueryReader, UnknownSort},
+    pagination::{
+        CursorParams, FromQuery, Listing, PageParams, PageRequest, PageResponse, PageSpec, Query, QueryReader,
+        UnknownSort, Walk,
+    },
     problem::{FieldError, Problem},
 };
 use utoipa::{IntoParams, ToSchema};
@@ -22,6 +25,9 @@ const PRODUCTS: PageSpec = PageSpec {
     unknown_sort: UnknownSort::Refuse,
 };
 
+/// The list's name in its cursors.
+const LIST: &str = "products";
+
 /// The longest id of a category, in bytes.
 const MAX_CATEGORY_BYTES: usize = 64;
 
@@ -29,6 +35,7 @@ const MAX_CATEGORY_BYTES: usize = 64;
 pub struct ProductsParams {
     page: PageRequest,
     category: Option<String>,
+    walk: Option<Walk>,
 }
 
 /// What narrows the list down.
@@ -43,6 +50,7 @@ pub struct ProductFilters {
 
 impl FromQuery for ProductsParams {
     fn from_query(query: &mut QueryReader<'_>) -> Self {
+        let cursor = query.cursor();
         let page = query.page(&PRODUCTS);
         let category = query.text("category");
         let wrong = category.as_ref().is_some_and(|id| {
@@ -52,7 +60,9 @@ impl FromQuery for ProductsParams {
         if wrong {
             query.reject(FieldError::query("category", "must be the id of a category"));
         }
-        Self { page, category }
+        let filters = [category.as_deref()];
+        let walk = cursor.map(|cursor| query.walk(&cursor, LIST, &page, &filters, Product::can_stand_at));
+        Self { page, category, walk }
     }
 }
 
@@ -87,21 +97,40 @@ impl From<Product> for ProductView {
     }
 }
 
-/// A page of products.
+/// A page of products, or what comes next of all of them.
 ///
-/// Accepted orders: `name,asc` (the default), `name,desc`, `price,asc`, `price,desc`.
+/// Accepted orders: `name,asc` (the default), `name,desc`, `price,asc`, `price,desc`. With `cursor` the list is walked
+/// through: `Link` leads to what comes next, and a product that is there throughout is met once, whatever is added or
+/// removed meanwhile.
 #[utoipa::path(
     tag = "products",
-    params(PageParams, ProductFilters),
-    responses((status = 200, description = "A page of products", body = PageResponse<ProductView>), Refusals)
+    params(PageParams, CursorParams, ProductFilters),
+    responses(
+        (
+            status = 200,
+            description = "A page of products; with `cursor`, a stretch of the list",
+            body = Listing<ProductView>,
+            headers(("Link" = String, description = "With `cursor`: where what comes next is (RFC 8288)"))
+        ),
+        Refusals
+    )
 )]
 #[get("/products")]
 pub async fn list_products(
+    request: HttpRequest,
     context: RequestContext,
     services: web::Data<Services>,
     Query(params): Query<ProductsParams>,
-) -> Result<web::Json<PageResponse<ProductView>>, Problem> {
-    let list = services.catalog.products(&context, &params.page, params.category.as_deref()).await?.value;
-    let items = list.items.into_iter().map(ProductView::from).collect();
-    Ok(web::Json(PageResponse::new(items, &params.page, list.total)))
+) -> Result<HttpResponse, Problem> {
+    let (catalog, category) = (&services.catalog, params.category.as_deref());
+    let listing = if let Some(walk) = &params.walk {
+        let products = catalog.products_after(&context, walk, category).await?;
+        let stretch = walk.answer(products, false, |last| last.place(walk.sort))?;
+        Listing::Stretch(stretch.map(ProductView::from))
+    } else {
+        let list = catalog.products(&context, &params.page, category).await?.value;
+        let items = list.items.into_iter().map(ProductView::from).collect();
+        Listing::Page(PageResponse::new(items, &params.page, list.total))
+    };
+    Ok(listing.into_response(&request))
 }

@@ -21,3 +21,4 @@ mod products;
 mod quotas;
 mod settings;
 mod tracing;
+mod walks;

@@ -1,6 +1,6 @@
-//! Products: lists with offset and limit, filters, an order, and conditional requests.
+//! Products: lists with offset and limit or behind a product, filters, an order, and conditional requests.
 
-use std::fmt::Write;
+use std::{cmp::Ordering, fmt::Write};
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -37,6 +37,56 @@ struct ListParams {
     price_max: Option<u64>,
     /// Ids of products, with commas between them.
     skus: Option<String>,
+    /// With `after_sku`: only what stands behind this place in the order. It is the value of `order_by`, in the form in
+    /// which products have it.
+    after_value: Option<String>,
+    /// The id of the place, which tells products of the same value apart.
+    after_sku: Option<String>,
+}
+
+/// A place in an ordered list; the product that stood there may be gone.
+struct Place {
+    value: Value,
+    sku: String,
+    descending: bool,
+}
+
+/// What products are ordered by.
+enum Value {
+    Text(String),
+    Number(u64),
+    Time(jiff::Timestamp),
+    Real(f64),
+}
+
+impl Place {
+    /// The place that the parameters name, if they name one.
+    fn of(params: &ListParams, key: Option<ProductKey>, descending: bool) -> Result<Option<Self>, ()> {
+        let (value, sku) = match (&params.after_value, &params.after_sku) {
+            (Some(value), Some(sku)) => (value.clone(), sku.clone()),
+            (None, None) => return Ok(None),
+            _ => return Err(()),
+        };
+        let key = key.filter(|_| params.offset.is_none()).ok_or(())?;
+        let value = match key {
+            ProductKey::Name => Value::Text(value),
+            ProductKey::Price => Value::Number(value.parse().map_err(drop)?),
+            ProductKey::CreatedAt => Value::Time(value.parse().map_err(drop)?),
+            ProductKey::Rating => Value::Real(value.parse().map_err(drop)?),
+        };
+        Ok(Some(Self { value, sku, descending }))
+    }
+
+    fn is_before(&self, product: &Product) -> bool {
+        let by_value = match &self.value {
+            Value::Text(value) => product.title.cmp(value),
+            Value::Number(value) => product.price.amount_minor.cmp(value),
+            Value::Time(value) => product.created_at.cmp(value),
+            Value::Real(value) => product.rating.total_cmp(value),
+        };
+        let order = by_value.then_with(|| product.sku.cmp(&self.sku));
+        order == if self.descending { Ordering::Less } else { Ordering::Greater }
+    }
 }
 
 #[derive(Serialize)]
@@ -65,6 +115,12 @@ async fn list_products(request: HttpRequest, world: web::Data<World>, params: we
     let Ok((key, descending)) = order(params.order_by.as_deref()) else {
         return refuse(&request, "order_by must be one of name, price, created_at, rating, with :asc or :desc");
     };
+    let Ok(place) = Place::of(&params, key, descending) else {
+        return refuse(
+            &request,
+            "after_value and after_sku name a place together, of the order in order_by, and without offset",
+        );
+    };
     let words: Vec<String> =
         params.q.as_deref().unwrap_or_default().split_whitespace().map(str::to_lowercase).collect();
     let wanted = |product: &Product, text: &str| {
@@ -75,7 +131,10 @@ async fn list_products(request: HttpRequest, world: web::Data<World>, params: we
             && words.iter().all(|word| text.contains(word.as_str()))
     };
     let found = world.seed.catalog().select(key, descending, wanted);
-    let first = offset.min(found.len());
+    let first = match &place {
+        Some(place) => found.iter().position(|product| place.is_before(product)).unwrap_or(found.len()),
+        None => offset.min(found.len()),
+    };
     let items = &found[first..first.saturating_add(limit).min(found.len())];
     conditional(&request, &ProductList { items, total: found.len(), offset, limit })
 }

@@ -1,6 +1,7 @@
 //! Orders, in the manner of a Spring Data REST service: pages, decimal strings, Spring Boot's errors.
 
 mod book;
+mod sorting;
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -14,7 +15,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 pub(super) use self::book::Orders;
-use self::book::{NewOrder, Order, OrderError};
+use self::{
+    book::{NewOrder, Order, OrderError},
+    sorting::Sorting,
+};
 use super::{World, error, not_found};
 use crate::access::{Caller, Demand};
 
@@ -35,11 +39,25 @@ struct PageParams {
     sort: Option<String>,
 }
 
+/// Parameters of a window of orders, in the manner of Spring Data's keyset scrolling.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ScrollParams {
+    limit: Option<usize>,
+    /// As for pages.
+    sort: Option<String>,
+    /// With `afterId`: only what stands behind this place in the order. It is the value that orders are sorted by.
+    after_value: Option<String>,
+    /// The id of the place, which tells orders of the same value apart.
+    after_id: Option<String>,
+}
+
 pub(super) fn configure(config: &mut web::ServiceConfig) {
     config.service(
         web::scope("/orders")
             .route("", web::get().to(list_orders))
             .route("", web::post().to(place_order))
+            .route("/scroll", web::get().to(scroll_orders))
             .route("/{id}", web::get().to(show_order))
             .route("/{id}/cancel", web::post().to(cancel_order))
             .default_service(web::to(not_found)),
@@ -52,14 +70,34 @@ async fn list_orders(
     caller: Caller,
     params: web::Query<PageParams>,
 ) -> HttpResponse {
+    let Some(sorting) = Sorting::read(params.sort.as_deref()) else { return refuse_sort(&request) };
     let mut orders = world.orders.all(&caller.owner());
-    if sort(&mut orders, params.sort.as_deref()).is_err() {
-        let message = "sort must be placedAt, total, status or orderId, then ,asc or ,desc";
-        return error(&request, StatusCode::BAD_REQUEST, "invalid_sort", message);
-    }
+    sorting.sort(&mut orders);
     let size = params.size.unwrap_or(20).clamp(1, MAX_SIZE);
     let page = params.page.unwrap_or(0);
     HttpResponse::Ok().json(spring_page(&orders, page, size, params.sort.is_some()))
+}
+
+async fn scroll_orders(
+    request: HttpRequest,
+    world: web::Data<World>,
+    caller: Caller,
+    params: web::Query<ScrollParams>,
+) -> HttpResponse {
+    let Some(sorting) = Sorting::read(params.sort.as_deref()) else { return refuse_sort(&request) };
+    let mut orders = world.orders.all(&caller.owner());
+    match (&params.after_value, &params.after_id) {
+        (None, None) => {}
+        (Some(value), Some(id)) if sorting.keep_after(&mut orders, value, id).is_some() => {}
+        _ => {
+            let message = "afterValue and afterId name a place together, of the order in sort";
+            return error(&request, StatusCode::BAD_REQUEST, "invalid_place", message);
+        }
+    }
+    sorting.sort(&mut orders);
+    let limit = params.limit.unwrap_or(20).clamp(1, MAX_SIZE);
+    let window = &orders[..limit.min(orders.len())];
+    HttpResponse::Ok().json(json!({ "content": window, "empty": window.is_empty(), "last": limit >= orders.len() }))
 }
 
 async fn show_order(
@@ -136,27 +174,9 @@ fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, ()> {
     if key.is_empty() || key.len() > MAX_KEY { Err(()) } else { Ok(Some(key.to_owned())) }
 }
 
-/// Sorts in place, newest first unless told otherwise. Equal orders stay apart by their id, so that pages do not overlap.
-fn sort(orders: &mut [Order], sort: Option<&str>) -> Result<(), ()> {
-    let (key, direction) = sort.map_or(("placedAt", "desc"), |sort| sort.split_once(',').unwrap_or((sort, "asc")));
-    let compare: fn(&Order, &Order) -> std::cmp::Ordering = match key {
-        "placedAt" => |a, b| a.placed_at.cmp(&b.placed_at),
-        "total" => |a, b| a.total.cmp(&b.total),
-        "status" => |a, b| a.status.cmp(&b.status),
-        "orderId" => |a, b| a.order_id.cmp(&b.order_id),
-        _ => return Err(()),
-    };
-    let descending = match direction {
-        "asc" => false,
-        "desc" => true,
-        _ => return Err(()),
-    };
-    orders.sort_by(|a, b| {
-        let order = compare(a, b);
-        let order = if descending { order.reverse() } else { order };
-        order.then_with(|| a.order_id.cmp(&b.order_id))
-    });
-    Ok(())
+fn refuse_sort(request: &HttpRequest) -> HttpResponse {
+    let message = "sort must be placedAt, total, status or orderId, then ,asc or ,desc";
+    error(request, StatusCode::BAD_REQUEST, "invalid_sort", message)
 }
 
 /// The JSON of Spring Data's `PageImpl`.

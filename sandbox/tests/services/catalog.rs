@@ -51,7 +51,18 @@ async fn filters_leave_only_what_they_name() {
 #[actix_web::test]
 async fn parameters_that_make_no_sense_are_refused() {
     let harness = Harness::with(&["catalog"]).await;
-    for query in ["limit=0", "limit=501", "order_by=colour:asc", "order_by=price:up", "offset=-1", "unknown=1"] {
+    for query in [
+        "limit=0",
+        "limit=501",
+        "order_by=colour:asc",
+        "order_by=price:up",
+        "offset=-1",
+        "unknown=1",
+        "after_value=1&after_sku=SKU-00001",
+        "order_by=price:asc&after_sku=SKU-00001",
+        "order_by=price:asc&after_value=dear&after_sku=SKU-00001",
+        "order_by=price:asc&after_value=1&after_sku=SKU-00001&offset=0",
+    ] {
         let answer = harness.get("catalog", &format!("/products?{query}"), None).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{query}");
         assert!(answer.json()["error"]["code"].is_string(), "{query}");
@@ -72,4 +83,33 @@ async fn a_caller_who_has_the_newest_version_gets_304() {
     let headers = [("if-none-match", "\"other\"")];
     let again = harness.call(Method::GET, "catalog", "/products/SKU-00042", None, &headers, None).await;
     assert_eq!(again.status, StatusCode::OK);
+}
+
+#[actix_web::test]
+async fn what_stands_behind_a_product_goes_on_where_the_list_before_it_ended() {
+    let harness = Harness::with(&["catalog"]).await;
+    for (order, value) in
+        [("name", "/title"), ("price", "/price/amount_minor"), ("created_at", "/created_at"), ("rating", "/rating")]
+    {
+        for direction in ["asc", "desc"] {
+            let query = format!("category=kitchen-pans&order_by={order}:{direction}");
+            let all = harness.get("catalog", &format!("/products?{query}&limit=500"), None).await.json();
+            let mut walked: Vec<Value> = Vec::new();
+            let mut place = String::new();
+            loop {
+                let body = harness.get("catalog", &format!("/products?{query}&limit=100{place}"), None).await.json();
+                assert_eq!(body["total"], all["total"], "the total is that of the whole list");
+                let Some(last) = items(&body).last() else { break };
+                let last_value = match last.pointer(value).expect("a value") {
+                    Value::String(text) => text.clone(),
+                    number => number.to_string(),
+                };
+                let pairs = [("after_value", last_value.as_str()), ("after_sku", last["sku"].as_str().expect("an id"))];
+                place = format!("&{}", serde_urlencoded::to_string(pairs).expect("pairs"));
+                walked.extend(items(&body).iter().cloned());
+            }
+            assert!(walked.len() > 200, "{}", walked.len());
+            assert_eq!(&walked, items(&all), "{query}");
+        }
+    }
 }

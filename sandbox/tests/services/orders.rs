@@ -151,6 +151,50 @@ async fn an_order_is_cancelled_until_it_is_on_its_way() {
     assert_eq!(answer.status, StatusCode::NOT_FOUND);
 }
 
+#[actix_web::test]
+async fn a_window_goes_on_behind_a_place_also_when_orders_come_before_it() {
+    let harness = Harness::with(&["orders"]).await;
+    let token = harness.alice();
+    for member in ["placedAt", "total", "status", "orderId"] {
+        for direction in ["asc", "desc"] {
+            let sort = format!("sort={member},{direction}");
+            let all = harness.get("orders", &format!("?{sort}&size=2000"), Some(&token)).await.json();
+            let (mut walked, mut place): (Vec<Value>, String) = (Vec::new(), String::new());
+            for round in 0.. {
+                let window =
+                    harness.get("orders", &format!("/scroll?{sort}&limit=90{place}"), Some(&token)).await.json();
+                let content = window["content"].as_array().expect("orders");
+                assert_eq!((window["empty"] == true, content.is_empty()), (false, false), "{window}");
+                let last = content.last().expect("one");
+                let text = |member: &str| last[member].as_str().expect("a text");
+                let pairs = [("afterValue", text(member)), ("afterId", text("orderId"))];
+                place = format!("&{}", serde_urlencoded::to_string(pairs).expect("pairs"));
+                walked.extend(content.iter().cloned());
+                if window["last"] == true {
+                    break;
+                }
+                let key = format!("{sort} {round}");
+                assert_eq!(place_new(&harness, &token, &key).await.status, StatusCode::CREATED);
+            }
+            let known: Vec<&str> = all["content"].as_array().expect("orders").iter().map(id).collect();
+            let old: Vec<&str> = walked.iter().map(id).filter(|id| known.contains(id)).collect();
+            assert_eq!(old, known, "{sort}");
+            let refused = harness.get("orders", &format!("/scroll?{sort}&afterValue=x"), Some(&token)).await;
+            assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{sort}");
+        }
+    }
+    let refused = harness.get("orders", "/scroll?sort=total,asc&afterValue=1.5&afterId=x", Some(&token)).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+}
+
+fn id(order: &Value) -> &str {
+    order["orderId"].as_str().expect("an id")
+}
+
+async fn place_new(harness: &Harness, token: &str, key: &str) -> Answer {
+    place(harness, token, key, &two_of_the_first()).await
+}
+
 fn large() -> Value {
     json!({ "lines": [{ "sku": "SKU-00001", "quantity": 999 }, { "sku": "SKU-00002", "quantity": 1 }] })
 }

@@ -35,6 +35,7 @@ impl<T: FromQuery> FromRequest for Query<T> {
 pub struct QueryReader<'a> {
     parameters: BTreeMap<Cow<'a, str>, Vec<Cow<'a, str>>>,
     errors: Vec<FieldError>,
+    refusal: Option<Problem>,
 }
 
 impl<'a> QueryReader<'a> {
@@ -45,7 +46,7 @@ impl<'a> QueryReader<'a> {
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             parameters.entry(name).or_default().push(value);
         }
-        Self { parameters, errors: Vec::new() }
+        Self { parameters, errors: Vec::new(), refusal: None }
     }
 
     /// The parameter's text. One that is given more than once is refused, because proxies and servers disagree on
@@ -74,14 +75,20 @@ impl<'a> QueryReader<'a> {
         self.errors.push(error);
     }
 
+    /// Notes that the query is refused for something with a code of its own. What is wrong with single parameters is
+    /// said first.
+    pub fn refuse(&mut self, problem: Problem) {
+        self.refusal.get_or_insert(problem);
+    }
+
     /// Ends the reading.
     ///
     /// # Errors
-    /// A `validation-failed` problem with every wrong parameter, unknown ones included.
+    /// A `validation-failed` problem with every wrong parameter, unknown ones included; then what was refused otherwise.
     pub fn finish(mut self) -> Result<(), Problem> {
         let unknown = self.parameters.keys().map(|name| FieldError::query(shortened(name), "is not a parameter here"));
         self.errors.extend(unknown);
-        if self.errors.is_empty() { Ok(()) } else { Err(Problem::validation(&self.errors)) }
+        if self.errors.is_empty() { self.refusal.map_or(Ok(()), Err) } else { Err(Problem::validation(&self.errors)) }
     }
 }
 

@@ -19,14 +19,34 @@ const MAX_LINES: usize = 50;
 const MAX_QUANTITY: u32 = 999;
 
 /// What becomes of an order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "UPPERCASE")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Status {
     Placed,
     Paid,
     Shipped,
     Delivered,
     Cancelled,
+}
+
+impl Status {
+    pub(super) const ALL: [Self; 5] = [Self::Placed, Self::Paid, Self::Shipped, Self::Delivered, Self::Cancelled];
+
+    /// As orders show it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Placed => "PLACED",
+            Self::Paid => "PAID",
+            Self::Shipped => "SHIPPED",
+            Self::Delivered => "DELIVERED",
+            Self::Cancelled => "CANCELLED",
+        }
+    }
+}
+
+impl Serialize for Status {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
 }
 
 /// One order.
