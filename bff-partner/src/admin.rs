@@ -174,7 +174,7 @@ async fn create_key(
     clock: web::Data<Clock>,
     body: JsonBody<NewKeyBody>,
 ) -> Result<HttpResponse, Problem> {
-    let body = body.value;
+    let body = body.0;
     let new = NewKey {
         partner: body.partner,
         environment: body.environment.parse().map_err(|error| problem(AdminError::Invalid(error)))?,
@@ -207,7 +207,7 @@ async fn rotate_key(
     id: web::Path<String>,
     body: JsonBody<RotationBody>,
 ) -> Result<HttpResponse, Problem> {
-    let overlap = Duration::from_secs(body.value.overlap_s);
+    let overlap = Duration::from_secs(body.0.overlap_s);
     Ok(created(admin.rotate(&id, overlap, Source::of(&request).by()).await.map_err(problem)?, &clock))
 }
 

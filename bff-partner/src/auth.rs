@@ -3,6 +3,7 @@
 //! - [`credentials`] finds the key in the request,
 //! - [`KeyGuard`] has it checked, compares its scopes with the route's and the caller's address with its networks, and
 //!   charges its limits,
+//! - [`Toll`] is what a call owes that is charged for each of its items, by its handler,
 //! - [`refusal`] refuses,
 //! - [`WrongKeys`] tells who shows many wrong keys to stop,
 //! - [`ClientAddress`] says where a request comes from,
@@ -15,6 +16,7 @@ mod client_address;
 pub mod credentials;
 mod guard;
 pub mod refusal;
+mod toll;
 mod wrong_keys;
 
 pub use admitted_call::AdmittedCall;
@@ -22,4 +24,5 @@ pub use admitted_key::AdmittedKey;
 pub use as_partner::{AsPartner, PartnerIdentity};
 pub use client_address::ClientAddress;
 pub use guard::KeyGuard;
+pub use toll::{Paid, Toll};
 pub use wrong_keys::WrongKeys;

@@ -1,18 +1,13 @@
-//! Request bodies: JSON of a known shape, and the bytes that it came in.
+//! Request bodies: JSON of a known shape.
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header::CONTENT_TYPE, web::Bytes};
 use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
 use shared_lib::problem::{Problem, kinds, problem_from_error};
 
-/// A JSON body.
+/// What a JSON body says.
 #[derive(Debug)]
-pub struct JsonBody<T> {
-    /// What it says.
-    pub value: T,
-    /// As it came, for whoever has to tell two bodies apart.
-    pub bytes: Bytes,
-}
+pub struct JsonBody<T>(pub T);
 
 impl<T: DeserializeOwned + 'static> FromRequest for JsonBody<T> {
     type Error = Problem;
@@ -26,14 +21,16 @@ impl<T: DeserializeOwned + 'static> FromRequest for JsonBody<T> {
                 return Err(Problem::new(&kinds::UNSUPPORTED_MEDIA_TYPE));
             }
             let bytes = bytes.await.map_err(|error| problem_from_error(&error))?;
-            let value = serde_json::from_slice(&bytes).map_err(|error| {
-                let (line, column) = (error.line(), error.column());
-                Problem::new(&kinds::MALFORMED_BODY)
-                    .detail(format!("The body does not fit at line {line}, column {column}."))
-            })?;
-            Ok(Self { value, bytes })
+            serde_json::from_slice(&bytes).map(Self).map_err(|error| malformed("body", &error))
         })
     }
+}
+
+/// JSON that is not of the shape that is asked for. Its own text is not passed on.
+#[must_use]
+pub fn malformed(what: &str, error: &serde_json::Error) -> Problem {
+    let (line, column) = (error.line(), error.column());
+    Problem::new(&kinds::MALFORMED_BODY).detail(format!("The {what} does not fit at line {line}, column {column}."))
 }
 
 /// `application/json`, with whatever parameters.

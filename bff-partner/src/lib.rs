@@ -33,7 +33,7 @@ use shared_lib::{
 };
 
 pub use state::PartnerState;
-pub use views::{WEIGHTS, problem_kinds};
+pub use views::{PER_ITEM, WEIGHTS, problem_kinds};
 
 use self::{
     auth::{KeyGuard, PartnerIdentity},

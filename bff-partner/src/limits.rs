@@ -41,8 +41,16 @@ pub static RATE_LIMITED: ProblemKind = ProblemKind {
     remedy: "Wait for the time in `Retry-After`; `violated-policies` names the limits. The refused call cost nothing.",
 };
 
+/// Unprocessable: the plan never admits as much at once.
+pub static TOO_HEAVY_FOR_PLAN: ProblemKind = ProblemKind {
+    code: "too-heavy-for-plan",
+    status: StatusCode::UNPROCESSABLE_ENTITY,
+    title: "The call weighs more than the plan ever admits at once",
+    remedy: "Send fewer items in one call: `units` is what this one weighs, and `maxUnits` what the plan admits at once.",
+};
+
 /// Every kind of this module, for documentation and tests.
-pub static KINDS: &[&ProblemKind] = &[&RATE_LIMITED];
+pub static KINDS: &[&ProblemKind] = &[&RATE_LIMITED, &TOO_HEAVY_FOR_PLAN];
 
 /// A call that may be made.
 pub struct Charged {
@@ -84,6 +92,17 @@ pub enum LimitsError {
 struct Plan {
     rules: Rules,
     concurrency: Concurrency,
+    max_at_once: u64,
+}
+
+/// What a call that has its place is charged from.
+#[derive(Clone)]
+pub struct Account {
+    limits: Limits,
+    plan: Arc<Plan>,
+    key: Arc<KeyRecord>,
+    /// What the place says about the calls at the same time.
+    at_the_same_time: Decision,
 }
 
 /// The limits of every plan. Cheap to clone; crosses threads.
@@ -113,7 +132,8 @@ impl Limits {
         };
         let plan = |plan: &PlanSettings| -> Result<Arc<Plan>, LimitsError> {
             let rules = limiter.rules(plan.rate_policies()?, plan.quota_policies());
-            Ok(Arc::new(Plan { rules, concurrency: Concurrency::new(plan.concurrency) }))
+            let (concurrency, max_at_once) = (Concurrency::new(plan.concurrency), plan.max_at_once());
+            Ok(Arc::new(Plan { rules, concurrency, max_at_once }))
         };
         let (mut plans, mut partners) = (BTreeMap::new(), BTreeMap::new());
         for (name, own) in &settings.plans {
@@ -133,36 +153,32 @@ impl Limits {
         })
     }
 
-    /// Charges a call of this route to the key. A plan that is no longer configured has no limits to keep, and nobody is
-    /// let in without any, so it admits nothing.
+    /// Gives a call of the key its place among those at the same time, and charges nothing yet. A plan that is no longer
+    /// configured has no limits to keep, and nobody is let in without any, so it admits nothing.
     ///
     /// # Errors
     /// [`RATE_LIMITED`], with both header fields and `Retry-After`.
-    pub async fn charge(&self, key: &KeyRecord, route: &Route) -> Result<Charged, Problem> {
+    pub fn enter(&self, key: &Arc<KeyRecord>) -> Result<(Account, Place), Problem> {
         let plans = self.partners.get(&key.partner).unwrap_or(&self.plans);
         let Some(plan) = plans.get(&key.plan).cloned() else {
             let cause = format!("the plan `{}` of key {} is not configured", key.plan, key.id);
             return Err(Problem::new(&kinds::INTERNAL_ERROR).caused_by(cause));
         };
-        // The place first: it is given back when the rates refuse, so a refused call costs nothing either way.
         let place = plan.concurrency.take(&key.id).map_err(|full| refused(&full, CONCURRENCY_WAIT))?;
-        let owner = key.owner();
-        let [day, month] = self.usage.known(&owner, self.clock.wall()).await;
-        let by_period = plan.rules.quotas().iter().map(|quota| match quota.period() {
-            Period::Day => day,
-            Period::Month => month,
-        });
-        let known: Vec<u64> = by_period.collect();
+        let at_the_same_time = place.decision();
+        Ok((Account { limits: self.clone(), plan, key: Arc::clone(key), at_the_same_time }, place))
+    }
+
+    /// Charges a call of this route to the key.
+    ///
+    /// # Errors
+    /// [`RATE_LIMITED`], with both header fields and `Retry-After`.
+    pub async fn charge(&self, key: &Arc<KeyRecord>, route: &Route) -> Result<Charged, Problem> {
+        // The place first: it is given back when the rates refuse, so a refused call costs nothing either way.
+        let (account, place) = self.enter(key)?;
         let cost = weight(route);
         let quota_cost = if is_without_quota(route) { 0 } else { cost.get() };
-        let charge = Charge { key: &key.id, cost, owner: &owner, quota_cost, known: &known };
-        let (decision, receipt) = self.limiter.charge(&plan.rules, &charge).await;
-        let decision = decision.and(place.decision());
-        if !decision.is_admitted() {
-            return Err(refused(&decision, decision.retry_after()));
-        }
-        self.usage.add(&owner, receipt.at(), i64::from(receipt.units()));
-        let bill = Bill { limits: self.clone(), plan, owner, receipt };
+        let (decision, bill) = account.charge(cost, quota_cost).await?;
         Ok(Charged { decision, place, bill })
     }
 
@@ -173,17 +189,58 @@ impl Limits {
     }
 }
 
-/// What the heaviest call is charged.
+impl Account {
+    /// Charges so many units, and so many of the quotas.
+    ///
+    /// # Errors
+    /// [`RATE_LIMITED`], with both header fields and `Retry-After`. It has cost nothing.
+    pub async fn charge(&self, cost: NonZeroU32, quota_cost: u32) -> Result<(Decision, Bill), Problem> {
+        let (limits, plan, owner) = (&self.limits, &self.plan, self.key.owner());
+        let [day, month] = limits.usage.known(&owner, limits.clock.wall()).await;
+        let by_period = plan.rules.quotas().iter().map(|quota| match quota.period() {
+            Period::Day => day,
+            Period::Month => month,
+        });
+        let known: Vec<u64> = by_period.collect();
+        let charge = Charge { key: &self.key.id, cost, owner: &owner, quota_cost, known: &known };
+        let (decision, receipt) = limits.limiter.charge(&plan.rules, &charge).await;
+        let decision = decision.and(self.at_the_same_time.clone());
+        if !decision.is_admitted() {
+            return Err(refused(&decision, decision.retry_after()));
+        }
+        limits.usage.add(&owner, receipt.at(), i64::from(receipt.units()));
+        Ok((decision, Bill { limits: limits.clone(), plan: Arc::clone(plan), owner, receipt }))
+    }
+
+    /// Refuses what the plan never admits, however long anybody waits.
+    ///
+    /// # Errors
+    /// [`TOO_HEAVY_FOR_PLAN`].
+    pub fn refuse_what_never_fits(&self, cost: NonZeroU32) -> Result<(), Problem> {
+        let (units, most) = (u64::from(cost.get()), self.plan.max_at_once);
+        if units <= most {
+            return Ok(());
+        }
+        Err(Problem::new(&TOO_HEAVY_FOR_PLAN).extension("units", units).extension("maxUnits", most))
+    }
+}
+
+/// What the heaviest call is charged, or one item of a call that is charged for each.
 #[must_use]
 pub fn heaviest() -> NonZeroU32 {
     let weights = views::WEIGHTS.iter().filter_map(|(_, _, weight)| NonZeroU32::new(*weight));
     weights.max().unwrap_or(NonZeroU32::MIN)
 }
 
-/// What a call of this route is charged.
-fn weight(route: &Route) -> NonZeroU32 {
+/// What a call of this route is charged, or each of its items.
+pub(crate) fn weight(route: &Route) -> NonZeroU32 {
     let entry = views::WEIGHTS.iter().find(|(method, path, _)| route.method == *method && route.path == *path);
     entry.and_then(|(_, _, weight)| NonZeroU32::new(*weight)).unwrap_or(NonZeroU32::MIN)
+}
+
+/// Whether a call of this route is charged for each of its items.
+pub(crate) fn is_per_item(route: &Route) -> bool {
+    views::PER_ITEM.iter().any(|(method, path)| route.method == *method && route.path == *path)
 }
 
 /// Whether a call of this route costs no quota.

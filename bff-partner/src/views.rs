@@ -12,7 +12,10 @@ pub use contract::Contract;
 pub use docs::{Docs, problem_kinds};
 
 /// What a call is charged where that is not 1: method, path, units.
-pub const WEIGHTS: &[(&str, &str, u32)] = &[("POST", "/v1/orders", 5)];
+pub const WEIGHTS: &[(&str, &str, u32)] = &[("POST", "/v1/orders", 5), ("POST", "/v1/orders/bulk", 5)];
+
+/// What is charged its weight for each item that it carries, by its handler, which alone can count them.
+pub const PER_ITEM: &[(&str, &str)] = &[("POST", "/v1/orders/bulk")];
 
 /// What costs no quota: asking how much of it is left.
 pub const WITHOUT_QUOTA: &[(&str, &str)] = &[("GET", "/v1/usage")];
@@ -26,6 +29,7 @@ pub fn routes() -> RouteTable {
             .route(products::list_products, scopes(&["products:read"]))
             .route(orders::list_orders, scopes(&["orders:read"]))
             .route(orders::place_order, scopes(&["orders:write"]))
+            .route(orders::bulk::place_orders, scopes(&["orders:write"]))
             .route(orders::get_order, scopes(&["orders:read"]))
             .route(orders::cancel_order, scopes(&["orders:write"]))
             .route(usage::get_usage, caller())

@@ -19,7 +19,7 @@ mod store;
 
 pub use key::{IDEMPOTENCY_KEY, IdempotencyKey, Scope};
 pub use memory::MemoryStore;
-pub use operation::{Idempotency, IdempotencySettings, KeptAnswer, REPLAYED};
+pub use operation::{Idempotency, IdempotencySettings, KeptAnswer, Outcome, REPLAYED};
 pub use problems::{
     IDEMPOTENCY_IN_FLIGHT, IDEMPOTENCY_KEY_INVALID, IDEMPOTENCY_KEY_MISSING, IDEMPOTENCY_KEY_REUSED,
     IDEMPOTENCY_UNAVAILABLE, KINDS,

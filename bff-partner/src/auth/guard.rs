@@ -17,11 +17,12 @@ use super::{
     client_address::ClientAddress,
     credentials::{self, Credentials},
     refusal,
+    toll::Toll,
     wrong_keys::WrongKeys,
 };
 use crate::{
     keys::{KeyRing, RingError},
-    limits::Limits,
+    limits::{self, Limits},
 };
 
 /// Lets in who shows a key in force, with the scopes of the route, from a network of the key, within its limits; in this
@@ -63,8 +64,14 @@ impl KeyGuard {
         {
             return Err(refusal::insufficient_scope(needed));
         }
-        let charged = self.limits.charge(&key, route).await?;
         let caller = Caller { subject: key.owner(), scopes: key.scopes.clone(), token: None };
+        if limits::is_per_item(route) {
+            let (account, place) = self.limits.enter(&key)?;
+            request.extensions_mut().insert(Toll::new(account, limits::weight(route)));
+            request.extensions_mut().insert(AdmittedKey::new(key));
+            return Ok(Admission { caller: Some(caller), hold: Some(Box::new(place)), ..Admission::default() });
+        }
+        let charged = self.limits.charge(&key, route).await?;
         let headers = charged.decision.headers();
         request.extensions_mut().insert(AdmittedKey::new(key));
         request.extensions_mut().insert(AdmittedCall::new(charged.decision, charged.bill));

@@ -129,6 +129,15 @@ impl PlanSettings {
         }
     }
 
+    /// The most units that one call can ever be admitted with; what is in shadow refuses nobody.
+    #[must_use]
+    pub fn max_at_once(&self) -> u64 {
+        let rates =
+            self.rates().into_iter().filter(|(_, rate)| !rate.shadow).map(|(_, rate)| u64::from(rate.at_once.get()));
+        let quotas = [self.day, self.month].into_iter().flatten().filter(|quota| !quota.shadow);
+        rates.chain(quotas.map(|quota| quota.units.get())).min().unwrap_or(u64::MAX)
+    }
+
     fn rates(&self) -> [(&'static str, RateSettings); 2] {
         [("burst", self.burst), ("sustained", self.sustained)]
     }

@@ -17,6 +17,7 @@ use shared_lib::{
     problem::{ProblemKind, kinds},
 };
 
+use super::orders::bulk;
 use crate::{auth::refusal, limits, openapi::Refusals, services::orders, settings::PlansSettings};
 
 const STYLE: &str = include_str!("../../assets/docs.css");
@@ -31,7 +32,8 @@ pub struct Docs {
 /// Every problem that this BFF answers with, in the order of the page.
 #[must_use]
 pub fn problem_kinds() -> Vec<&'static ProblemKind> {
-    [refusal::KINDS, limits::KINDS, idempotency::KINDS, pagination::KINDS, orders::KINDS, kinds::ALL].concat()
+    [refusal::KINDS, limits::KINDS, idempotency::KINDS, pagination::KINDS, orders::KINDS, bulk::KINDS, kinds::ALL]
+        .concat()
 }
 
 impl Docs {

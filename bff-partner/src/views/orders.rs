@@ -1,10 +1,14 @@
 //! A partner's own orders.
 
+pub mod bulk;
+
+use std::{rc::Rc, sync::Arc};
+
 use actix_web::{HttpRequest, HttpResponse, get, http::StatusCode, post, web};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared_lib::{
-    idempotency::{Idempotency, IdempotencyKey, KeptAnswer, Scope},
+    idempotency::{Idempotency, IdempotencyKey, KeptAnswer, Outcome, Scope},
     pagination::{
         CursorParams, FromQuery, Listing, PageParams, PageRequest, PageResponse, PageSpec, Query, QueryReader,
         UnknownSort, Walk,
@@ -100,7 +104,7 @@ impl From<Order> for OrderView {
 }
 
 /// What is ordered.
-#[derive(Deserialize, ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewOrderBody {
     #[schema(min_items = 1, max_items = 50)]
@@ -108,7 +112,7 @@ pub struct NewOrderBody {
 }
 
 /// A line of what is ordered.
-#[derive(Deserialize, ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewOrderLineBody {
     #[schema(min_length = 1, max_length = 64, example = "SKU-00001")]
@@ -199,19 +203,40 @@ pub async fn place_order(
     partner: AsPartner,
     services: web::Data<Services>,
     idempotency: web::Data<Idempotency>,
-    body: JsonBody<NewOrderBody>,
+    JsonBody(body): JsonBody<NewOrderBody>,
 ) -> Result<HttpResponse, Problem> {
     let name = IdempotencyKey::required(request.headers())?;
-    let order = body.value.check()?;
-    let record = key.record();
-    let environment = record.environment.as_str();
-    let operation = Scope::new(&record.partner, environment, request.method().as_str(), request.path(), &name);
-    let run = async move {
-        let order = services.orders.place(&partner, &operation.to_string(), &order).await?;
-        let location = format!("/v1/orders/{}", order.id);
-        KeptAnswer::json(StatusCode::CREATED, Some(location), &OrderView::from(order))
-    };
-    idempotency.run(operation, &body.bytes, run).await
+    let placing = Placing { key, partner: Rc::new(partner), services, idempotency: idempotency.into_inner() };
+    Ok(placing.place(&name, body).await?.into_response())
+}
+
+/// Where an order is placed alone. Its name means the same wherever it is placed, so this is the address in its scope.
+const PLACED_AT: (&str, &str) = ("POST", "/v1/orders");
+
+/// Places orders of one partner, each once for its name.
+struct Placing {
+    key: AdmittedKey,
+    partner: Rc<AsPartner>,
+    services: web::Data<Services>,
+    idempotency: Arc<Idempotency>,
+}
+
+impl Placing {
+    async fn place(&self, name: &IdempotencyKey, body: NewOrderBody) -> Result<Outcome, Problem> {
+        // Written anew, so that spaces and the order of members make no other body of it.
+        let said = serde_json::to_vec(&body).map_err(|error| Problem::new(&kinds::INTERNAL_ERROR).caused_by(error))?;
+        let order = body.check()?;
+        let record = self.key.record();
+        let (method, path) = PLACED_AT;
+        let operation = Scope::new(&record.partner, record.environment.as_str(), method, path, name);
+        let (services, partner) = (self.services.clone(), Rc::clone(&self.partner));
+        let run = async move {
+            let order = services.orders.place(&partner, &operation.to_string(), &order).await?;
+            let location = format!("/v1/orders/{}", order.id);
+            KeptAnswer::json(StatusCode::CREATED, Some(location), &OrderView::from(order))
+        };
+        self.idempotency.run(operation, &said, run).await
+    }
 }
 
 /// One of your orders.

@@ -8,6 +8,7 @@ use shared_lib::testing::{PostgresServer, Received, TestService, eventually};
 use sqlx::{Connection, Executor, PgConnection, SqliteConnection};
 
 use crate::{
+    bulk::place_all,
     harness::{Engine, ORDER, Stage, ids, place},
     process::Process,
 };
@@ -174,6 +175,59 @@ async fn killed_after_the_record_the_repeated_call_gets_the_recorded_answer() {
         assert!(eventually(PATIENCE, recorded).await);
         world.kill_and_repeat(&before).await;
     }
+}
+
+/// Shows: P6
+#[actix_web::test]
+async fn killed_amid_many_orders_the_repeated_call_places_each_of_them_once() {
+    for engine in Engine::BOTH {
+        let World { stage, doomed } = World::new(engine).await;
+        let before = orders(&stage).await.count;
+        let asked = stage.sandbox.chaos().calls("orders").len();
+        // Of the first, one is placed and answered, one is placed and its answer is lost, one does not reach the service.
+        let hangs = [Fault::Hang, Fault::HangAfterHeaders].map(|fault| Rule::fault(fault).times(1));
+        stage.sandbox.chaos().set("orders", hangs.to_vec()).expect("the rules are valid");
+        let body = many(12);
+        let client = Client::builder().timeout(PATIENCE).disable_redirects().finish();
+        let request = client.post(doomed.url("/v1/orders/bulk")).bearer_auth(&stage.key);
+        actix_web::rt::spawn(request.send_json(&body));
+        let come = || async { stage.sandbox.chaos().calls("orders").len() >= asked + 5 };
+        assert!(eventually(PATIENCE, come).await, "{engine:?}: the orders service is asked");
+        let some = || async { orders(&stage).await.count > before + 3 };
+        assert!(eventually(PATIENCE, some).await, "{engine:?}: some are placed");
+        doomed.kill().await;
+        stage.sandbox.chaos().clear();
+
+        let last = RefCell::new(serde_json::Value::Null);
+        let over = eventually(PATIENCE, || async {
+            let answer = place_all(&stage.service, &stage.key, &body).await;
+            assert_eq!(answer.status, 200, "{engine:?}: {}", answer.text());
+            *last.borrow_mut() = answer.json();
+            let waits =
+                last.borrow()["results"].as_array().is_some_and(|all| all.iter().any(|one| one["status"] == 409));
+            !waits
+        });
+        assert!(over.await, "{engine:?}: a claim does not hold for ever");
+        let repeated = last.into_inner();
+        assert_eq!((&repeated["succeeded"], &repeated["failed"]), (&12.into(), &0.into()), "{engine:?}: {repeated}");
+        assert_eq!(orders(&stage).await.count, before + 12, "{engine:?}: each is placed once");
+        let new = stage.another_replica(&SOON).await;
+        let again = place_all(&new, &stage.key, &body).await.json();
+        let order = |body: &serde_json::Value, at: usize| body["results"][at]["order"]["id"].clone();
+        for at in 0..12 {
+            assert_eq!((&again["results"][at]["replayed"], order(&again, at)), (&true.into(), order(&repeated, at)));
+        }
+    }
+}
+
+/// So many orders.
+fn many(count: u32) -> serde_json::Value {
+    let order = |number: u32| {
+        serde_json::json!({
+            "idempotencyKey": format!("k-{number}"), "lines": [{"productId": "SKU-00001", "quantity": 1 + number % 3}],
+        })
+    };
+    serde_json::json!({"orders": (0..count).map(order).collect::<Vec<_>>()})
 }
 
 /// Keeps everybody from writing about operations.

@@ -1,6 +1,7 @@
 //! The BFF as a whole, in front of a sandbox.
 
 mod admin;
+mod bulk;
 mod contract;
 mod crash;
 mod docs;

@@ -59,18 +59,31 @@ impl KeptAnswer {
         let body = body.map_err(|error| Problem::new(&kinds::INTERNAL_ERROR).caused_by(error))?;
         Ok(Self { status: status.as_u16(), location, body })
     }
+}
 
-    fn into_response(self, replayed: bool) -> HttpResponse {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::OK);
+/// What came of an operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// Its answer.
+    pub answer: KeptAnswer,
+    /// Whether the operation was run before, and this is its answer of then.
+    pub replayed: bool,
+}
+
+impl Outcome {
+    /// The answer to a request for this operation alone.
+    #[must_use]
+    pub fn into_response(self) -> HttpResponse {
+        let status = StatusCode::from_u16(self.answer.status).unwrap_or(StatusCode::OK);
         let mut response = HttpResponse::build(status);
         response.insert_header((CONTENT_TYPE, "application/json"));
-        if let Some(location) = self.location.and_then(|location| HeaderValue::try_from(location).ok()) {
+        if let Some(location) = self.answer.location.and_then(|location| HeaderValue::try_from(location).ok()) {
             response.insert_header((LOCATION, location));
         }
-        if replayed {
+        if self.replayed {
             response.insert_header((REPLAYED, "true"));
         }
-        response.body(self.body)
+        response.body(self.answer.body)
     }
 }
 
@@ -89,11 +102,12 @@ impl Idempotency {
         Self { store, settings, clock }
     }
 
-    /// Runs the operation unless it was run before. It goes on to its end when the caller leaves.
+    /// Runs the operation unless it was run before with this body. It goes on to its end when the caller leaves. Give the
+    /// body in a form that is the same whenever it means the same.
     ///
     /// # Errors
     /// [`IDEMPOTENCY_IN_FLIGHT`], [`IDEMPOTENCY_KEY_REUSED`], [`IDEMPOTENCY_UNAVAILABLE`], or the operation's own.
-    pub async fn run<F>(&self, scope: Scope, body: &[u8], operation: F) -> Result<HttpResponse, Problem>
+    pub async fn run<F>(&self, scope: Scope, body: &[u8], operation: F) -> Result<Outcome, Problem>
     where
         F: Future<Output = Result<KeptAnswer, Problem>> + 'static,
     {
@@ -104,13 +118,13 @@ impl Idempotency {
         let claim = Claim { scope, fingerprint, lease, now, lease_ends, forget_at };
         match self.store.begin(claim).await.map_err(unavailable)? {
             Begun::Claimed => self.carry_out(scope, lease, operation).await,
-            Begun::Done(answer) => Ok(answer.into_response(true)),
+            Begun::Done(answer) => Ok(Outcome { answer, replayed: true }),
             Begun::OtherBody => Err(Problem::new(&IDEMPOTENCY_KEY_REUSED)),
             Begun::InFlight { .. } => Err(Problem::new(&IDEMPOTENCY_IN_FLIGHT).retry_after(IN_FLIGHT_WAIT)),
         }
     }
 
-    async fn carry_out<F>(&self, scope: Scope, lease: Lease, operation: F) -> Result<HttpResponse, Problem>
+    async fn carry_out<F>(&self, scope: Scope, lease: Lease, operation: F) -> Result<Outcome, Problem>
     where
         F: Future<Output = Result<KeptAnswer, Problem>> + 'static,
     {
@@ -128,7 +142,7 @@ impl Idempotency {
             outcome
         });
         match task.await {
-            Ok(outcome) => Ok(outcome?.into_response(false)),
+            Ok(outcome) => Ok(Outcome { answer: outcome?, replayed: false }),
             Err(error) => Err(Problem::new(&kinds::INTERNAL_ERROR).caused_by(error)),
         }
     }

@@ -35,7 +35,12 @@ impl Bench {
         };
         let answer = self.idempotency.run(scope(key), body.as_bytes(), operation).await;
         answer
-            .map(|response| (response.status().as_u16(), response.headers().contains_key(REPLAYED)))
+            .map(|outcome| {
+                let (status, replayed) = (outcome.answer.status, outcome.replayed);
+                let response = outcome.into_response();
+                assert_eq!(response.headers().contains_key(REPLAYED), replayed, "it is marked");
+                (status, replayed)
+            })
             .map_err(|problem| problem.kind().code)
     }
 }
