@@ -1,6 +1,7 @@
 //! Support chats over real WebSockets, bridged to the sandbox's agent or to a service that does what it is told.
 
 mod limits;
+mod tls;
 
 use actix_codec::Framed;
 use actix_http::ws::{CloseCode, CloseReason, Codec, Frame, Message};

@@ -1,5 +1,6 @@
 //! What the tests stand on: a sandbox, the service in front of it, and a browser.
 
+pub mod authority;
 pub mod browser;
 pub mod fleet;
 pub mod notification_service;

@@ -7,11 +7,9 @@ use std::{
 };
 
 use actix_web::http::{Method, StatusCode};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use shared_lib::testing::eventually;
-use tempfile::TempDir;
 
-use crate::harness::{PATIENCE, World};
+use crate::harness::{PATIENCE, World, authority::Authority};
 
 /// How often another port is tried when somebody else was faster.
 const PORTS: usize = 10;
@@ -20,24 +18,23 @@ const PORTS: usize = 10;
 struct TlsRedis {
     process: Child,
     port: u16,
-    folder: TempDir,
+    authority: Authority,
 }
 
 impl TlsRedis {
     /// With a certificate for this name.
     async fn start(name: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        write_certificates(&folder, name);
-        let file = |name: &str| folder.path().join(name);
+        let authority = Authority::for_server(name);
         for _ in 0..PORTS {
             let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
             let port = listener.local_addr().expect("it is bound").port();
             drop(listener);
             let mut command = Command::new("redis-server");
             command.args(["--port", "0", "--tls-port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
-            command.args(["--tls-auth-clients", "no", "--dir"]).arg(folder.path());
-            command.arg("--tls-cert-file").arg(file("cert.pem")).arg("--tls-key-file").arg(file("key.pem"));
-            command.arg("--tls-ca-cert-file").arg(file("ca.pem"));
+            command.args(["--tls-auth-clients", "no", "--appendonly", "no"]);
+            command.arg("--tls-cert-file").arg(authority.cert_file());
+            command.arg("--tls-key-file").arg(authority.key_file());
+            command.arg("--tls-ca-cert-file").arg(authority.ca_file());
             command.stdout(Stdio::null()).stderr(Stdio::null());
             let mut process = command.spawn().expect("redis-server is installed by deploy/dev/install-test-tools");
             let listens = eventually(PATIENCE, || {
@@ -45,7 +42,7 @@ impl TlsRedis {
                 async move { has_ended || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() }
             });
             if listens.await && process.try_wait().expect("it is ours").is_none() {
-                return Self { process, port, folder };
+                return Self { process, port, authority };
             }
             let _ = process.kill();
             let _ = process.wait();
@@ -58,7 +55,7 @@ impl TlsRedis {
     }
 
     fn ca_file(&self) -> PathBuf {
-        self.folder.path().join("ca.pem")
+        self.authority.ca_file()
     }
 }
 
@@ -66,21 +63,6 @@ impl Drop for TlsRedis {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
-    }
-}
-
-/// An authority, and a certificate of it for a name.
-fn write_certificates(folder: &TempDir, name: &str) {
-    let mut params = CertificateParams::new(Vec::new()).expect("no names");
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority_key = KeyPair::generate().expect("a key");
-    let authority = params.self_signed(&authority_key).expect("a certificate");
-    let issuer = Issuer::new(params, authority_key);
-    let key = KeyPair::generate().expect("a key");
-    let server = CertificateParams::new(vec![name.to_owned()]).expect("a name");
-    let server = server.signed_by(&key, &issuer).expect("a certificate");
-    for (file, text) in [("ca.pem", authority.pem()), ("cert.pem", server.pem()), ("key.pem", key.serialize_pem())] {
-        std::fs::write(folder.path().join(file), text).expect("the folder takes files");
     }
 }
 

@@ -8,17 +8,15 @@
 //! | `- …` | nothing |
 //! | anything else | says it back |
 
-use std::{
-    net::SocketAddr,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt, web};
 use actix_ws::{CloseCode, CloseReason, Message, MessageStream, Session};
 use futures_util::StreamExt;
+use rustls::ServerConfig;
 use tokio::sync::watch;
 
 /// A code and a reason, or none.
@@ -26,7 +24,7 @@ pub type Close = Option<(u16, String)>;
 
 /// The service, for as long as the test's system lasts.
 pub struct SupportService {
-    address: SocketAddr,
+    url: String,
     state: State,
 }
 
@@ -42,6 +40,15 @@ struct State {
 impl SupportService {
     /// Starts it on a free port.
     pub fn start() -> Self {
+        Self::listening(None)
+    }
+
+    /// Starts it on a free port, over TLS and nothing else. It would speak HTTP/2 as well.
+    pub fn start_over_tls(config: ServerConfig) -> Self {
+        Self::listening(Some(config))
+    }
+
+    fn listening(tls: Option<ServerConfig>) -> Self {
         let state = State {
             closes: Arc::default(),
             sent: Arc::default(),
@@ -52,17 +59,21 @@ impl SupportService {
         let shared = web::Data::new(state.clone());
         let server = HttpServer::new(move || App::new().app_data(shared.clone()).route("/chat", web::get().to(open)))
             .workers(1)
-            .disable_signals()
-            .bind(("127.0.0.1", 0))
-            .expect("a port is free");
-        let address = server.addrs()[0];
+            .disable_signals();
+        let any = ("127.0.0.1", 0);
+        let (server, scheme) = match tls {
+            None => (server.bind(any), "http"),
+            Some(tls) => (server.bind_rustls_0_23(any, tls), "https"),
+        };
+        let server = server.expect("a port is free");
+        let url = format!("{scheme}://{}", server.addrs()[0]);
         rt::spawn(server.run());
-        Self { address, state }
+        Self { url, state }
     }
 
     /// Its address.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.url.clone()
     }
 
     /// How chats were closed, as it was told: code and reason.
