@@ -2,6 +2,7 @@
 
 mod limits;
 mod tls;
+mod tokens;
 
 use actix_codec::Framed;
 use actix_http::ws::{CloseCode, CloseReason, Codec, Frame, Message};
