@@ -150,6 +150,7 @@ impl Bff for BffWeb {
         let routes = Self::routes_of(&state.settings)
             .into_scope(Rc::new(guard::WebGuard::new(auth.clone())), state.settings.server().request_timeout())
             .wrap(from_fn(offer_login))
+            .wrap(from_fn(live::store_away::tell_streams))
             .wrap(Representation)
             .wrap(state.auth.session_middleware())
             .wrap(from_fn(move |request, next| cookie_keys.clone().accept_former(request, next)))

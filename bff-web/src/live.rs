@@ -1,5 +1,7 @@
 //! What goes on for as long as its client likes and its session lasts, of all workers together.
 
+pub mod store_away;
+
 use shared_lib::stream::Hub;
 
 use crate::{

@@ -36,7 +36,7 @@
 //! |---|---|---|
 //! | any name of yours | something happened | |
 //! | [`GAP`] | events before the id that it carries can no longer be told | loads afresh what it shows |
-//! | [`TRY_LATER`] | a limit was reached; then the stream ends | comes back after the `retry` that it carries |
+//! | [`TRY_LATER`] | a limit was reached, or [`Hub::send_away`]; then the stream ends | comes back after the `retry` that it carries |
 //! | [`SESSION_ENDED`] | the session ended, with the reason; then the stream ends | closes; [`no_stream`] (204) stops one that does not |
 //! | end of the stream | it read too slowly, or the process drains | comes back with its last id, and resumes |
 //!

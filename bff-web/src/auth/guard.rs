@@ -20,6 +20,7 @@ use shared_lib::{
 use url::form_urlencoded;
 
 use super::{WorkerAuth, return_to::ReturnTo};
+use crate::live::store_away::takes_events;
 
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 
@@ -173,9 +174,7 @@ pub(crate) fn is_navigation(method: &Method, headers: &HeaderMap) -> bool {
 
 /// Whether an `EventSource` that had a stream comes back.
 fn is_returning_stream(request: &ServiceRequest) -> bool {
-    let accepts = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok());
-    let is_stream = accepts.is_some_and(|accept| accept.contains("text/event-stream"));
-    is_stream && Resume::from_request(request.request()) != Resume::Now
+    takes_events(request.headers()) && Resume::from_request(request.request()) != Resume::Now
 }
 
 #[cfg(test)]

@@ -96,8 +96,8 @@ pub enum EventView {
 /// Notifications as they come
 ///
 /// Server-sent events. Beside those of the schema, whose names are `notification`, `notification-read` and `unread-count`, there are:
-/// `gap` (events before the id that it carries cannot be told: load the page afresh), `try-later` (there are too many streams; come back
-/// after the `retry` that it carries), and `session-ended` (with the `reason`; the last one). The stream ends when the
+/// `gap` (events before the id that it carries cannot be told: load the page afresh), `try-later` (there are too many streams, or sessions
+/// cannot be looked up; come back after the `retry` that it carries), and `session-ended` (with the `reason`; the last one). The stream ends when the
 /// client reads too slowly and when the service restarts; a client comes back with the id of the last event that it has
 /// seen, to any replica, and misses nothing. A stream does not prolong the session.
 #[utoipa::path(
@@ -107,7 +107,7 @@ pub enum EventView {
         (status = 200, description = "The stream", body = EventView, content_type = "text/event-stream"),
         (status = 204, description = "The session of a client that comes back has ended; browsers stop"),
         (status = 401, description = "Nobody is signed in", body = ProblemView, content_type = "application/problem+json"),
-        (status = 503, description = "Sessions cannot be looked up", body = ProblemView, content_type = "application/problem+json"),
+        (status = 503, description = "Sessions cannot be looked up, and the client does not say that it takes `text/event-stream`", body = ProblemView, content_type = "application/problem+json"),
     )
 )]
 #[get("/notifications/stream")]

@@ -17,6 +17,7 @@ pub(super) struct Counts {
     refused_of_key: AtomicU64,
     refused: AtomicU64,
     refused_draining: AtomicU64,
+    sent_away: AtomicU64,
     gaps: AtomicU64,
     upstream_opened: AtomicU64,
     signals: AtomicU64,
@@ -35,6 +36,8 @@ pub struct Totals {
     pub refused: u64,
     /// Streams refused because the process drains.
     pub refused_draining: u64,
+    /// Clients that were sent away for a reason that is none of the hub's.
+    pub sent_away: u64,
     /// Readers told of a gap because the upstream could no longer tell what lies there.
     pub gaps: u64,
     /// Upstream streams that were opened, the first time and again.
@@ -61,6 +64,10 @@ impl Counts {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(super) fn sent_away(&self) {
+        self.sent_away.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(super) fn took_in(&self, cut: usize, gaps: usize) {
         self.signals.fetch_add(1, Ordering::Relaxed);
         if cut > 0 {
@@ -79,6 +86,7 @@ impl Counts {
             refused_of_key: read(&self.refused_of_key),
             refused: read(&self.refused),
             refused_draining: read(&self.refused_draining),
+            sent_away: read(&self.sent_away),
             gaps: read(&self.gaps),
             upstream_opened: read(&self.upstream_opened),
             signals: read(&self.signals),
@@ -118,7 +126,9 @@ pub(super) fn observe(name: &'static str, shared: &Arc<Shared>) {
     };
     counter("trifront.stream.opened", "Streams that were opened", |totals| totals.opened);
     counter("trifront.stream.cut", "Streams cut because their reader was too slow", |totals| totals.cut);
-    counter("trifront.stream.refused", "Streams refused for a limit", |totals| totals.refused_of_key + totals.refused);
+    counter("trifront.stream.refused", "Streams refused for a limit, or because sessions are out of reach", |totals| {
+        totals.refused_of_key + totals.refused + totals.sent_away
+    });
     counter("trifront.stream.gaps", "Readers told that events are missing", |totals| totals.gaps);
     counter("trifront.stream.upstream_opened", "Upstream streams opened", |totals| totals.upstream_opened);
 }

@@ -115,6 +115,15 @@ impl Hub {
         }
     }
 
+    /// Answers a client that cannot be let in for a reason that passes and that is none of this hub's, such as that its
+    /// session cannot be looked up: a stream that says so, and when to come back. Each has a time of its own, as when the
+    /// process drains.
+    #[must_use]
+    pub fn send_away(&self, reason: &'static str) -> EventStream {
+        self.0.counts.sent_away();
+        EventStream::only(super::event::try_later(reason, self.0.drain_retry()))
+    }
+
     /// Takes a place at `key`.
     ///
     /// # Errors

@@ -28,9 +28,9 @@ pub struct StreamSettings {
     pub max_streams: usize,
     /// Milliseconds after which a refused client comes back, at least `retry_ms` (default 30,000).
     pub refusal_retry_ms: u64,
-    /// Least milliseconds after which a client comes back when this process drains (default 500).
+    /// Least milliseconds after which a client comes back when this process drains, or sends it away (default 500).
     pub drain_retry_min_ms: u64,
-    /// Most milliseconds after which a client comes back when this process drains (default 10,000).
+    /// Most milliseconds after which a client comes back when this process drains, or sends it away (default 10,000).
     pub drain_retry_max_ms: u64,
     /// Milliseconds until a broken upstream stream is opened again for the first time (default 100).
     pub rejoin_min_ms: u64,
