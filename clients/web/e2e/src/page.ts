@@ -1,7 +1,9 @@
 /** What a person and the app's own script do in a page. */
+import assert from "node:assert/strict";
+
 import type { Page } from "playwright-core";
 
-import { SHOP } from "./world.js";
+import { SHOP, type World } from "./world.js";
 
 /** Signs a user in through the provider's form, and ends at `returnTo` of the shop. */
 export async function signIn(page: Page, user = "alice", returnTo = "/"): Promise<void> {
@@ -43,4 +45,20 @@ export async function userOf(page: Page): Promise<string | undefined> {
   const answer = await callFromPage(page, "GET", "/api/auth/session");
   if (answer.status === 401) return undefined;
   return (JSON.parse(answer.body) as { user: { id: string } }).user.id;
+}
+
+/** Has a user get a notification. */
+export async function publish(world: World, user: string, title: string): Promise<void> {
+  const answer = await fetch(world.sandbox.chaos.replace("/chaos", "/notifications/publish"), {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ user, title, body: "…" }),
+  });
+  assert.equal(answer.status, 201);
+}
+
+/** Loads the dashboard, and gives what its stream goes on from. */
+export async function lastEventId(page: Page): Promise<string> {
+  const answer = await callFromPage(page, "GET", "/api/v2/dashboard");
+  return (JSON.parse(answer.body) as { lastEventId: string }).lastEventId;
 }

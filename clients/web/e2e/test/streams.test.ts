@@ -4,7 +4,7 @@ import { after, afterEach, before, beforeEach, test } from "node:test";
 
 import type { BrowserContext, Page } from "playwright-core";
 
-import { callFromPage, signIn } from "../src/page.js";
+import { callFromPage, lastEventId, publish, signIn } from "../src/page.js";
 import { startWorld, type World } from "../src/world.js";
 
 const STREAM = "/api/v2/notifications/stream";
@@ -43,23 +43,8 @@ afterEach(async () => {
   await context.close();
 });
 
-async function publish(user: string, title: string): Promise<void> {
-  const answer = await fetch(world.sandbox.chaos.replace("/chaos", "/notifications/publish"), {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ user, title, body: "…" }),
-  });
-  assert.equal(answer.status, 201);
-}
-
-/** Loads the dashboard, and gives what its stream goes on from. */
-async function lastEventId(): Promise<string> {
-  const answer = await callFromPage(page, "GET", "/api/v2/dashboard");
-  return (JSON.parse(answer.body) as { lastEventId: string }).lastEventId;
-}
-
 /** Has the page listen. It never closes the stream by itself. */
-function listen(id: string): Promise<void> {
+function listenTo(id: string): Promise<void> {
   return page.evaluate(
     ([url]) => {
       const source = new EventSource(url);
@@ -85,21 +70,21 @@ const sees = (count: number) => page.waitForFunction((count) => globalThis.live.
 /** Shows: W17 */
 test("a browser gets its events, loses the network, and goes on without a gap or a double", async () => {
   await signIn(page);
-  const id = await lastEventId();
-  await publish("alice", "between");
-  await listen(id);
+  const id = await lastEventId(page);
+  await publish(world, "alice", "between");
+  await listenTo(id);
   await sees(1);
-  await publish("alice", "one");
+  await publish(world, "alice", "one");
   await sees(2);
 
   await world.network.cut();
   await page.waitForFunction(() => globalThis.live.states.includes("error"));
-  await publish("alice", "two");
-  await publish("bob", "not hers");
-  await publish("alice", "three");
+  await publish(world, "alice", "two");
+  await publish(world, "bob", "not hers");
+  await publish(world, "alice", "three");
   await world.network.restore();
   await sees(4);
-  await publish("alice", "four");
+  await publish(world, "alice", "four");
   await sees(5);
 
   const seen = await page.evaluate(() => globalThis.live.seen);
@@ -111,7 +96,7 @@ test("a browser gets its events, loses the network, and goes on without a gap or
 /** Shows: W17, W12 */
 test("a browser is told why its session ended, comes back, and is stopped for good", async () => {
   await signIn(page);
-  await listen(await lastEventId());
+  await listenTo(await lastEventId(page));
   await page.waitForFunction(() => globalThis.live.states.includes("open"));
   // In another tab, of which this one knows nothing.
   const other = await context.newPage();
