@@ -8,6 +8,7 @@ use std::{
 };
 
 use serde_json::Value;
+use shared_lib::testing::resident_bytes;
 
 /// A running service.
 pub struct Process {
@@ -47,21 +48,18 @@ impl Process {
         };
         // A pipe that nobody reads would stop it.
         thread::spawn(move || lines.for_each(drop));
-        let public = ready["public"].as_str().and_then(|text| text.parse().ok()).expect("an address");
-        Self { child, public }
+        let address = |name: &str| ready[name].as_str().and_then(|text| text.parse().ok()).expect("an address");
+        Self { child, public: address("public") }
     }
 
     /// What it has taken so far.
     pub fn usage(&self) -> Usage {
-        let read = |name: &str| std::fs::read_to_string(format!("/proc/{}/{name}", self.child.id())).expect("Linux");
-        let status = read("status");
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("the kernel says it");
-        let resident: u64 = resident.trim().trim_end_matches(" kB").parse().expect("a number");
-        let stat = read("stat");
+        let process = self.child.id();
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("Linux");
         // Behind the name in brackets, which may hold anything: the fields from the third on.
         let fields: Vec<&str> = stat.rsplit(')').next().expect("a line").split_whitespace().collect();
         let ticks = |place: usize| fields[place - 3].parse::<f64>().expect("a number");
-        Usage { resident: resident * 1_024, cpu: (ticks(14) + ticks(15)) / TICKS }
+        Usage { resident: resident_bytes(process), cpu: (ticks(14) + ticks(15)) / TICKS }
     }
 }
 

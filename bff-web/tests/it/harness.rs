@@ -2,6 +2,7 @@
 
 pub mod authority;
 pub mod browser;
+pub mod event_reader;
 pub mod fleet;
 pub mod notification_service;
 pub mod process;

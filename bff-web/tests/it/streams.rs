@@ -2,6 +2,7 @@
 
 mod schedules;
 pub mod sessions;
+mod slow_readers;
 mod store_away;
 
 use actix_web::http::{StatusCode, header::ACCEPT};

@@ -25,19 +25,24 @@ use sandbox::notifications::proto::{
 };
 use socket2::{Domain, Socket, Type};
 use tokio::sync::{oneshot, watch};
-use tokio_stream::wrappers::TcpListenerStream;
-use tonic::{Request, Response, Status, metadata::MetadataMap, transport::Server};
+use tonic::{
+    Request, Response, Status,
+    metadata::MetadataMap,
+    transport::{Server, server::TcpIncoming},
+};
 
 /// Streams that a connection may have, as many servers allow.
 const MAX_STREAMS: u32 = 128;
 
 /// What stays when the server dies.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Log {
     /// The id of each user's latest event.
     latest: Arc<Mutex<HashMap<String, watch::Sender<u64>>>>,
     watching: Arc<AtomicUsize>,
     watched: Arc<AtomicUsize>,
+    /// The text of every notification.
+    text: Arc<str>,
 }
 
 /// The service. Dropping it kills its server.
@@ -50,8 +55,19 @@ pub struct NotificationLog {
 impl NotificationLog {
     /// Starts it on a free port.
     pub fn start() -> Self {
+        Self::with_texts_of(0)
+    }
+
+    /// Starts it on a free port; each notification has a text of so many bytes.
+    pub fn with_texts_of(bytes: usize) -> Self {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut service = Self { log: Log::default(), address: any, server: None };
+        let log = Log {
+            latest: Arc::default(),
+            watching: Arc::default(),
+            watched: Arc::default(),
+            text: "x".repeat(bytes).into(),
+        };
+        let mut service = Self { log, address: any, server: None };
         service.start_again();
         service
     }
@@ -124,9 +140,8 @@ fn serve(listener: TcpListener, log: Log, killed: oneshot::Receiver<()>) {
         let listener = tokio::net::TcpListener::from_std(listener).expect("it is a listener");
         let server = Server::builder()
             .max_concurrent_streams(MAX_STREAMS)
-            .tcp_nodelay(true)
             .add_service(NotificationServiceServer::new(log))
-            .serve_with_incoming(TcpListenerStream::new(listener));
+            .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)));
         tokio::select! {
             _ = server => {}
             _ = killed => {}
@@ -150,6 +165,7 @@ impl Log {
 struct Watch {
     latest: watch::Receiver<u64>,
     at: u64,
+    text: Arc<str>,
     watching: Arc<AtomicUsize>,
 }
 
@@ -159,9 +175,14 @@ impl Drop for Watch {
     }
 }
 
-fn event(id: u64) -> NotificationEvent {
-    let notification =
-        Notification { id: format!("ntf_{id}"), cursor: id, title: id.to_string(), ..Notification::default() };
+fn event(id: u64, text: &str) -> NotificationEvent {
+    let notification = Notification {
+        id: format!("ntf_{id}"),
+        cursor: id,
+        title: id.to_string(),
+        body: text.to_owned(),
+        ..Notification::default()
+    };
     let unread_count = u32::try_from(id).unwrap_or(u32::MAX);
     NotificationEvent { cursor: id, event: Some(Event::Created(notification)), unread_count }
 }
@@ -207,12 +228,12 @@ impl NotificationService for Log {
         }
         self.watching.fetch_add(1, Ordering::SeqCst);
         self.watched.fetch_add(1, Ordering::SeqCst);
-        let watch = Watch { latest, at, watching: Arc::clone(&self.watching) };
+        let watch = Watch { latest, at, text: Arc::clone(&self.text), watching: Arc::clone(&self.watching) };
         let events = stream::unfold(watch, |mut watch| async move {
             let at = watch.at;
             watch.latest.wait_for(|latest| *latest > at).await.ok()?;
             watch.at += 1;
-            Some((Ok(event(watch.at)), watch))
+            Some((Ok(event(watch.at, &watch.text)), watch))
         });
         Ok(Response::new(Box::pin(events)))
     }

@@ -1,6 +1,12 @@
 //! A replica that is a process of its own, so that it can be killed as machines kill: at any moment, without a word.
 
-use std::{cell::RefCell, process::Stdio, rc::Rc};
+use std::{
+    cell::RefCell,
+    fs,
+    net::{IpAddr, SocketAddr},
+    process::Stdio,
+    rc::Rc,
+};
 
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader, Lines},
@@ -67,6 +73,32 @@ impl Process {
         &self.url
     }
 
+    /// The address of its public listener.
+    pub fn address(&self) -> SocketAddr {
+        self.url.strip_prefix("http://").and_then(|address| address.parse().ok()).expect("an address")
+    }
+
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+
+    /// The socket of its connection to this client, as the kernel's table of connections has it (`proc_net_tcp(5)`) and as
+    /// the links of open files name it.
+    pub fn socket_to(&self, client: SocketAddr) -> Option<String> {
+        let table = fs::read_to_string(format!("/proc/{}/net/tcp", self.id())).expect("Linux");
+        let (own, client) = (as_in_table(self.address()), as_in_table(client));
+        let mut rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let row = rows.find(|row| row.get(1) == Some(&own.as_str()) && row.get(2) == Some(&client.as_str()))?;
+        Some(format!("socket:[{}]", row.get(9)?))
+    }
+
+    /// Whether this is one of its open files.
+    pub fn has_open(&self, socket: &str) -> bool {
+        let files = fs::read_dir(format!("/proc/{}/fd", self.id())).expect("Linux");
+        files.filter_map(|file| fs::read_link(file.ok()?.path()).ok()).any(|target| target.as_os_str() == socket)
+    }
+
     /// Where its management listener is.
     pub fn management(&self) -> &str {
         &self.management
@@ -93,6 +125,12 @@ impl Process {
         browser.sign_in(user, "/").await;
         browser
     }
+}
+
+/// An address of IPv4 as `/proc/net/tcp` writes it: its bytes as a number of this machine, and the port.
+fn as_in_table(address: SocketAddr) -> String {
+    let IpAddr::V4(ip) = address.ip() else { panic!("{address} is not of IPv4") };
+    format!("{:08X}:{:04X}", u32::from_ne_bytes(ip.octets()), address.port())
 }
 
 /// Reads on, because a full pipe would stop the process.
