@@ -60,7 +60,7 @@ impl PartnerState {
             WrongKeys::new(per_minute, addresses, clock.clone()).context("[keys] max_refused_per_minute")?;
         let operations = Arc::new(OperationStore::new(database));
         let idempotency = Idempotency::new(operations, settings.idempotency.times(), clock.clone());
-        let docs = Arc::new(Docs::new(&settings.plans));
+        let docs = Arc::new(Docs::new(&settings.plans, settings.server.public_origin.as_str().trim_end_matches('/')));
         let contract = Arc::new(Contract::of_this_build());
         let state = Self {
             settings,

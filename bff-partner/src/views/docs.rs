@@ -1,7 +1,9 @@
 //! The page for partners' developers: how to get in, what the plans allow, and what every error code means.
 //!
-//! It is made once a process from the code's own tables and from the settings, so it cannot fall behind them. It has no
-//! script, and loads nothing.
+//! It is made once a process from the code's own tables, from the settings and from samples that a test runs, so it cannot
+//! fall behind them. It has no script, and loads nothing.
+
+mod samples;
 
 use std::fmt::Write;
 
@@ -37,9 +39,9 @@ pub fn problem_kinds() -> Vec<&'static ProblemKind> {
 }
 
 impl Docs {
-    /// The page for these plans.
+    /// The page for these plans, of the service that partners reach at this address.
     #[must_use]
-    pub fn new(plans: &PlansSettings) -> Self {
+    pub fn new(plans: &PlansSettings, origin: &str) -> Self {
         let (mut plan_rows, mut code_rows) = (String::new(), String::new());
         for (name, plan) in plans {
             let rate = |rate: &crate::settings::RateSettings| {
@@ -57,6 +59,7 @@ impl Docs {
                 plan.concurrency.to_string(),
                 quota(plan.day),
                 quota(plan.month),
+                bulk::most_orders(plan.max_at_once()).to_string(),
             ];
             row(&mut plan_rows, &cells);
         }
@@ -64,7 +67,12 @@ impl Docs {
             let code = format!("<code id=\"{0}\">{0}</code>", escape(kind.code));
             row(&mut code_rows, &[code, kind.status.as_u16().to_string(), prose(kind.title), prose(kind.remedy)]);
         }
-        let page = INTRODUCTION.replace("{style}", STYLE).replace("{plans}", &plan_rows).replace("{codes}", &code_rows);
+        let page = INTRODUCTION
+            .replace("{style}", STYLE)
+            .replace("{plans}", &plan_rows)
+            .replace("{codes}", &code_rows)
+            .replace("{origin}", &escape(origin))
+            .replace("{samples}", &samples::write(origin));
         let style = STANDARD.encode(Sha256::digest(STYLE));
         let policy = format!("default-src 'none'; style-src 'sha256-{style}'; frame-ancestors 'none'; base-uri 'none'");
         Self { page, policy }

@@ -14,10 +14,16 @@ async fn the_page_lists_every_code_and_every_plan() {
     for kind in problem_kinds() {
         assert!(text.contains(&format!("id=\"{}\"", kind.code)), "{} is not on the page", kind.code);
     }
-    for plan in ["free", "silver", "gold", "20 in 1 s, 10 at once"] {
-        assert!(text.contains(plan), "{plan}");
+    for plan in [
+        ["free", "20 in 1 s, 10 at once", "300 in 60 s, 60 at once", "10", "10000", "200000", "2"],
+        ["silver", "50 in 1 s, 25 at once", "1500 in 60 s, 300 at once", "25", "200000", "4000000", "5"],
+        ["gold", "200 in 1 s, 100 at once", "6000 in 60 s, 1000 at once", "100", "any number", "any number", "20"],
+    ] {
+        let row = format!("<tr><td>{}</td></tr>", plan.join("</td><td>"));
+        assert!(text.contains(&row), "{row}");
     }
-    for left in ["{style}", "{plans}", "{codes}", "<script"] {
+    assert!(text.contains("href=\"/v1/openapi.json\""), "the contract is linked");
+    for left in ["{style}", "{plans}", "{codes}", "{origin}", "{samples}", "<script"] {
         assert!(!text.contains(left), "{left}");
     }
 }
@@ -28,5 +34,7 @@ async fn the_page_runs_nothing_and_loads_nothing() {
     let page = stage.service.get("/docs").await;
     let policy = page.header("content-security-policy").expect("a policy");
     assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
-    assert!(!page.text().contains("http://"));
+    for loading in ["src=", "href=\"http", "@import", "url(", "style="] {
+        assert!(!page.text().contains(loading), "{loading}");
+    }
 }

@@ -20,6 +20,7 @@ mod orders;
 mod process;
 mod products;
 mod quotas;
+mod samples;
 mod settings;
 mod tracing;
 mod walks;

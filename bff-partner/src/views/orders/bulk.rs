@@ -25,10 +25,14 @@ use crate::{
     body::{JsonBody, malformed},
     openapi::{OrderRefusals, Refusals},
     services::Services,
+    views::WEIGHTS,
 };
 
 /// The most orders of one call.
 const MAX_ORDERS: usize = 20;
+
+/// Where they are placed, as in the table of weights.
+const PATH: &str = "/v1/orders/bulk";
 
 /// How many orders of a call are placed at the same time. It is the share of a downstream's connections that one call may
 /// take.
@@ -165,6 +169,12 @@ pub async fn place_orders(
         Ok(HttpResponse::Ok().json(BulkOrdersView { succeeded, failed: results.len() - succeeded, results }))
     };
     paid.say(place.await)
+}
+
+/// How many orders a call may have of who may have so many units at once.
+pub fn most_orders(units: u64) -> usize {
+    let each = WEIGHTS.iter().find(|(_, path, _)| *path == PATH).map_or(1, |(_, _, units)| u64::from(*units));
+    usize::try_from(units / each.max(1)).unwrap_or(usize::MAX).min(MAX_ORDERS)
 }
 
 /// The orders of a request. One that is wrong is wrong for itself; only a request without orders, or with too many, is
