@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use bff_partner::keys::{KeyEnvironment, NewKey};
 use futures_util::join;
 use sandbox::chaos::{BarrierRule, Fault, Rule};
 use serde_json::json;
-use shared_lib::testing::receive;
+use shared_lib::{clock::Clock, testing::receive};
 
-use crate::harness::{Engine, ORDER, Stage, ids, new_key, place};
+use crate::harness::{BY, Engine, ORDER, Stage, ids, new_key, place};
 
 const OTHER: &str = r#"{"lines":[{"productId":"SKU-00001","quantity":3}]}"#;
 
@@ -43,6 +44,47 @@ async fn another_body_is_refused_and_another_partner_is_not_concerned() {
     assert_eq!((refused.status.as_u16(), &refused.json()["code"]), (422, &json!("idempotency-key-reused")));
     let bolts = stage.place_with(bolt.key.expose(), "k-1", OTHER).await;
     assert_eq!((bolts.status.as_u16(), bolts.header("idempotency-replayed")), (201, None));
+}
+
+/// Shows: P6
+#[actix_web::test]
+async fn a_name_is_the_partners_in_one_environment_whichever_of_its_keys_calls() {
+    let stage = Stage::new().await;
+    let live = stage.another_key(NewKey { environment: KeyEnvironment::Live, ..new_key("acme") }).await;
+    let first = stage.place_with(&stage.key, "k-1", ORDER).await;
+    assert_eq!((first.status.as_u16(), first.header("idempotency-replayed")), (201, None));
+    let shipped = stage.place_with(live.key.expose(), "k-1", OTHER).await;
+    assert_eq!((shipped.status.as_u16(), shipped.header("idempotency-replayed")), (201, None), "another environment");
+    // The key is replaced while nobody knows what became of the call.
+    let keys = stage.admin.store().list(Some("acme")).await.expect("the store is there");
+    let key = keys.iter().find(|key| key.environment == KeyEnvironment::Test).expect("the first one");
+    let successor = stage.admin.rotate(&key.id, Duration::ZERO, BY).await.expect("a successor");
+    assert_eq!(stage.place_with(&stage.key, "k-1", ORDER).await.status, 401);
+    let again = stage.place_with(successor.key.expose(), "k-1", ORDER).await;
+    assert_eq!((again.status.as_u16(), again.header("idempotency-replayed")), (201, Some("true")), "{}", again.text());
+    assert_eq!(again.body, first.body);
+}
+
+/// Shows: P6
+#[actix_web::test]
+async fn an_operation_is_remembered_for_a_day() {
+    for engine in Engine::BOTH {
+        let folder = tempfile::tempdir().expect("a folder");
+        let address = engine.address(&folder).await;
+        let (clock, hand) = Clock::manual_at(Clock::system().wall());
+        let stage = Stage::over(address, folder, &[], clock).await;
+        let first = stage.place_with(&stage.key, "k-1", ORDER).await;
+        assert_eq!((first.status.as_u16(), first.header("idempotency-replayed")), (201, None));
+        hand.advance(Duration::from_secs(24 * 3600 - 1));
+        let again = stage.place_with(&stage.key, "k-1", ORDER).await;
+        assert_eq!(again.header("idempotency-replayed"), Some("true"), "{engine:?}");
+        assert_eq!(again.body, first.body, "{engine:?}");
+        hand.advance(Duration::from_secs(2));
+        let later = stage.place_with(&stage.key, "k-1", ORDER).await;
+        assert_eq!((later.status.as_u16(), later.header("idempotency-replayed")), (201, None), "{engine:?}");
+        assert_eq!(stage.sandbox.chaos().calls("orders").len(), 2, "{engine:?}: it is a call like any other");
+        assert_eq!(later.json()["id"], first.json()["id"], "{engine:?}: the service knows its key for longer");
+    }
 }
 
 /// Shows: P6
@@ -110,6 +152,7 @@ async fn without_the_record_of_operations_nothing_is_placed() {
     assert!(stage.sandbox.chaos().calls("orders").is_empty());
 }
 
+/// Shows: S13
 #[actix_web::test]
 async fn an_order_is_shown_and_cancelled_by_its_owner_alone() {
     let stage = Stage::new().await;

@@ -17,6 +17,7 @@ mod limits;
 mod limits_shared;
 mod on_behalf;
 mod orders;
+mod problems;
 mod process;
 mod products;
 mod quotas;

@@ -1,6 +1,10 @@
 //! The service as a process that can be killed.
 
-use std::{process::Stdio, time::Duration};
+use std::{
+    process::Stdio,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use awc::Client;
 use sandbox::Sandbox;
@@ -21,6 +25,7 @@ pub struct Process {
     child: Child,
     public: String,
     management: String,
+    log: Arc<Mutex<Vec<Value>>>,
 }
 
 impl Process {
@@ -44,13 +49,25 @@ impl Process {
             }
         };
         // Somebody reads what it says until it ends.
-        actix_web::rt::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Self { child, public, management }
+        let log: Arc<Mutex<Vec<Value>>> = Arc::default();
+        let reader = Arc::clone(&log);
+        actix_web::rt::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                let line = serde_json::from_str(&line).unwrap_or(Value::String(line));
+                reader.lock().expect("nobody panicked").push(line);
+            }
+        });
+        Self { child, public, management, log }
     }
 
     /// An address of its public listener.
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.public)
+    }
+
+    /// What it has said since it was ready.
+    pub fn log(&self) -> Vec<Value> {
+        self.log.lock().expect("nobody panicked").clone()
     }
 
     /// The value of one of its metrics with this label; none where nothing was counted yet.
