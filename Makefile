@@ -67,7 +67,7 @@ wire-bytes: ## Compare what a phone and a browser get for the same data, in byte
 
 bench-keys: ## Measure what wrong keys cost, whether the time tells them apart, and how fast revocations are felt
 	@cargo bench -p bff-partner --bench keys --locked
-	@cargo test -p bff-partner --test it --locked revocations -- --ignored --nocapture
+	@cargo test --release -p bff-partner --test it --locked revocations -- --ignored --nocapture
 
 fuzz: ## Hold a running bff-web to its OpenAPI document with Schemathesis, for about a minute
 	@cargo build --workspace --bins --locked

@@ -1,11 +1,9 @@
 //! A change of a key reaches every replica: by PostgreSQL's own messages, and where those are lost, all the same.
 
-use std::{pin::pin, time::Duration};
+use std::time::Duration;
 
 use bff_partner::database::Database;
-use futures_util::future::{Either, join_all, select};
 use shared_lib::{
-    clock::Clock,
     settings::Secret,
     testing::{PostgresServer, TestService, eventually, receive},
 };
@@ -38,7 +36,7 @@ async fn all_say(services: &[&TestService], key: &str, expected: u16) -> bool {
 }
 
 /// How many replicas listen in this database.
-fn listeners(server: &PostgresServer, database_url: &str) -> usize {
+pub fn listeners(server: &PostgresServer, database_url: &str) -> usize {
     let count = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                  AND pid <> pg_backend_pid() AND query LIKE '%pg_notify%'";
     server.query(database_url, count).parse().expect("a number")
@@ -69,65 +67,6 @@ async fn a_revoked_or_replaced_key_is_refused_on_every_replica_without_being_ask
     assert!(all_say(&replicas, by_hand.key.expose(), 200).await);
     server.query(&stage.database_url, &format!("DELETE FROM api_keys WHERE id = '{}'", by_hand.record.id));
     assert!(all_say(&replicas, by_hand.key.expose(), 401).await);
-}
-
-/// Shows: P2
-#[actix_web::test]
-async fn under_load_every_revocation_is_felt_by_three_replicas() {
-    felt_under_load(20).await;
-}
-
-/// `make bench-keys` runs this, and prints how long it takes.
-#[actix_web::test]
-#[ignore = "its bound is on time, so it wants a machine to itself: make bench-keys"]
-async fn of_200_revocations_under_load_99_in_100_are_felt_by_three_replicas_within_a_second() {
-    let delays = felt_under_load(200).await;
-    let (half, p99, longest) = (delays[99], delays[197], delays[199]);
-    eprintln!("felt by three replicas after: half {half:.1?}, 99 in 100 {p99:.1?}, all {longest:.1?}");
-    assert!(p99 < Duration::from_secs(1), "{p99:?}");
-}
-
-/// Revokes so many keys while three replicas are asked without a pause, and says how long it took each time until all
-/// three refused the key, shortest first.
-async fn felt_under_load(count: usize) -> Vec<Duration> {
-    let unlimited = ["BURST__QUOTA", "BURST__AT_ONCE", "SUSTAINED__QUOTA", "SUSTAINED__AT_ONCE", "CONCURRENCY"]
-        .map(|limit| format!("BFF_PARTNER__PLANS__GOLD__{limit}"));
-    let mut variables: Vec<_> = unlimited.iter().map(|variable| (variable.as_str(), "1000000")).collect();
-    variables.extend(BELIEVE);
-    let stage = Stage::in_engine(Engine::Postgresql, &variables).await;
-    let others = [stage.another_replica(&variables).await, stage.another_replica(&variables).await];
-    let replicas = [&stage.service, &others[0], &others[1]];
-    let server = PostgresServer::shared().await;
-    let all_hear = || async { listeners(server, &stage.database_url) == 3 };
-    assert!(eventually(PATIENCE, all_hear).await, "three replicas listen");
-    let mut keys = Vec::new();
-    for _ in 0..count {
-        let key = stage.another_key(new_key("acme")).await;
-        assert!(all_say(&replicas, key.key.expose(), 200).await);
-        keys.push(key);
-    }
-
-    let load = async {
-        loop {
-            join_all((0..6).map(|at| status(replicas[at % 3], &stage.key))).await;
-        }
-    };
-    let revoke_all = async {
-        let clock = Clock::system();
-        let mut delays = Vec::new();
-        for key in &keys {
-            assert!(stage.admin.revoke(&key.record.id, BY).await.expect("the key is there"));
-            let done = clock.now();
-            assert!(all_say(&replicas, key.key.expose(), 401).await);
-            delays.push(clock.now().saturating_duration_since(done));
-        }
-        delays.sort_unstable();
-        delays
-    };
-    match select(pin!(load), pin!(revoke_all)).await {
-        Either::Left(((), _)) => unreachable!("the load does not end"),
-        Either::Right((delays, _)) => delays,
-    }
 }
 
 /// Shows: P2

@@ -21,6 +21,7 @@ mod problems;
 mod process;
 mod products;
 mod quotas;
+mod revocations;
 mod samples;
 mod settings;
 mod tracing;

@@ -70,11 +70,23 @@ impl Process {
         self.log.lock().expect("nobody panicked").clone()
     }
 
+    /// An address of its management listener.
+    pub fn management_url(&self, path: &str) -> String {
+        format!("{}{path}", self.management)
+    }
+
     /// The value of one of its metrics with this label; none where nothing was counted yet.
     pub async fn metric(&self, client: &Client, name: &str, label: &str) -> Option<u64> {
-        let metrics = receive(client.get(format!("{}/metrics", self.management)).send()).await.text();
+        let metrics = receive(client.get(self.management_url("/metrics")).send()).await.text();
         let line = metrics.lines().find(|line| line.starts_with(name) && line.contains(label))?;
         Some(line.rsplit(' ').next()?.parse().expect("a number"))
+    }
+
+    /// The sum of the values of a counter with this label; 0 where nothing was counted yet.
+    pub async fn metric_sum(&self, client: &Client, name: &str, label: &str) -> u64 {
+        let metrics = receive(client.get(self.management_url("/metrics")).send()).await.text();
+        let lines = metrics.lines().filter(|line| line.starts_with(name) && line.contains(label));
+        lines.map(|line| line.rsplit(' ').next().and_then(|value| value.parse().ok()).unwrap_or(0)).sum()
     }
 
     /// Kills it, so that it does nothing more, and waits until it is gone.
