@@ -37,7 +37,7 @@ pub struct PlanSettings {
     pub burst: RateSettings,
     /// For the long run.
     pub sustained: RateSettings,
-    /// Calls at the same time.
+    /// Calls at the same time, which each replica counts for itself: n replicas let in at most n times as many.
     pub concurrency: NonZeroU32,
     /// Units of a partner in a day of the calendar; none: any number.
     pub day: Option<QuotaSettings>,

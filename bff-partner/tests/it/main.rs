@@ -15,6 +15,7 @@ mod keys_push;
 mod keys_store;
 mod limits;
 mod limits_shared;
+mod limits_concurrency;
 mod on_behalf;
 mod orders;
 mod problems;
