@@ -10,10 +10,12 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use shared_lib::settings::Secret;
 use sqlx::{
-    AnyPool,
+    Any, AnyPool,
     any::AnyPoolOptions,
     migrate::{MigrateError, Migrator},
+    pool::PoolConnection,
 };
+use tokio::runtime::Handle;
 
 pub use self::postgresql::Channel;
 use self::{postgresql::Server, sqlite::File};
@@ -53,6 +55,12 @@ pub enum DatabaseError {
     /// It did not answer.
     #[error("the database did not answer within {0:?}")]
     TimedOut(Duration),
+    /// No connection could be had.
+    #[error("no connection to the database could be had")]
+    Connection(#[source] sqlx::Error),
+    /// The process is on its way out.
+    #[error("the process ends")]
+    Ending,
     /// The tables could not be brought up to date.
     #[error("the tables cannot be brought up to date")]
     Migrate(#[source] MigrateError),
@@ -62,10 +70,15 @@ pub enum DatabaseError {
 #[derive(Clone)]
 pub struct Database {
     pool: AnyPool,
+///
+/// A connection lives on the runtime on which it was opened. Workers have runtimes of their own, which end one by one when the
+/// process leaves; a connection that one of them had opened would break under the others, and under what is written last. So
+/// all are opened on the runtime of [`open`](Self::open), which is the process's own.
     engine: Engine,
 }
 
 #[derive(Clone)]
+    home: Handle,
 enum Engine {
     Sqlite(File),
     Postgresql(Arc<Server>),
@@ -75,13 +88,16 @@ impl Database {
     /// Opens the database and makes its tables where they are missing; for SQLite the file and its folder too.
     ///
     /// A PostgreSQL that is away is no error here: its tables are made as soon as it is there, and until then
-    /// [`connections`](Self::connections) says that it is away.
+    /// [`connection`](Self::connection) says that it is away.
     ///
     /// # Errors
     /// [`DatabaseError`].
     pub async fn open(url: &Secret) -> Result<Self, DatabaseError> {
         sqlx::any::install_default_drivers();
         let options = AnyPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(WAIT);
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
         let (pool, engine) = if is_postgresql(url.expose()) {
             let (pool, server) = Server::open(url.expose(), options).await?;
             (pool, Engine::Postgresql(Arc::new(server)))
@@ -89,19 +105,21 @@ impl Database {
             let (pool, file) = File::open(url.expose(), options).await?;
             (pool, Engine::Sqlite(file))
         };
-        Ok(Self { pool, engine })
+        Ok(Self { pool, engine, home: Handle::current() })
     }
 
-    /// The connections, as long as the database is the one that was opened and its tables are there.
+    /// A connection, as long as the database is the one that was opened and its tables are there.
     ///
     /// # Errors
     /// [`DatabaseError`].
-    pub async fn connections(&self) -> Result<&AnyPool, DatabaseError> {
+    pub async fn connection(&self) -> Result<PoolConnection<Any>, DatabaseError> {
         match &self.engine {
             Engine::Sqlite(file) => file.check().await?,
             Engine::Postgresql(server) => server.check()?,
         }
-        Ok(&self.pool)
+        let pool = self.pool.clone();
+        let acquired = self.home.spawn(async move { pool.acquire().await }).await;
+        acquired.map_err(|_| DatabaseError::Ending)?.map_err(DatabaseError::Connection)
     }
 
     /// Where PostgreSQL tells what has changed. SQLite has nobody to tell.

@@ -48,11 +48,11 @@ impl OperationStore {
     }
 
     async fn claim(&self, claim: Claim) -> Result<Begun, StoreFailure> {
-        let pool = self.database.connections().await.map_err(StoreFailure::new)?;
+        let mut connection = self.database.connection().await.map_err(StoreFailure::new)?;
         let (scope, fingerprint) = (claim.scope.to_string(), claim.fingerprint.to_string());
         if self.claims.fetch_add(1, Ordering::Relaxed) % CLEAN_EVERY == CLEAN_EVERY - 1 {
             let clean = sqlx::query("DELETE FROM operations WHERE forget_at <= $1").bind(claim.now.as_millisecond());
-            clean.execute(pool).await.map_err(StoreFailure::new)?;
+            clean.execute(&mut *connection).await.map_err(StoreFailure::new)?;
         }
         for _ in 0..ATTEMPTS {
             let claimed = sqlx::query(CLAIM)
@@ -62,14 +62,15 @@ impl OperationStore {
                 .bind(claim.lease_ends.as_millisecond())
                 .bind(claim.forget_at.as_millisecond())
                 .bind(claim.now.as_millisecond())
-                .execute(pool)
+                .execute(&mut *connection)
                 .await
                 .map_err(StoreFailure::new)?;
             if claimed.rows_affected() > 0 {
                 return Ok(Begun::Claimed);
             }
             let known = "SELECT fingerprint, lease_ends, answer FROM operations WHERE scope = $1";
-            let known = sqlx::query(known).bind(&scope).fetch_optional(pool).await.map_err(StoreFailure::new)?;
+            let known =
+                sqlx::query(known).bind(&scope).fetch_optional(&mut *connection).await.map_err(StoreFailure::new)?;
             if let Some(row) = known {
                 return begun(&row, &fingerprint).map_err(StoreFailure::new);
             }
@@ -78,18 +79,18 @@ impl OperationStore {
     }
 
     async fn keep(&self, scope: Scope, lease: Lease, answer: &KeptAnswer) -> Result<(), StoreFailure> {
-        let pool = self.database.connections().await.map_err(StoreFailure::new)?;
+        let mut connection = self.database.connection().await.map_err(StoreFailure::new)?;
         let answer = serde_json::to_string(answer).map_err(StoreFailure::new)?;
         let keep = sqlx::query("UPDATE operations SET answer = $3 WHERE scope = $1 AND lease = $2");
         let keep = keep.bind(scope.to_string()).bind(lease.0.to_string()).bind(answer);
-        keep.execute(pool).await.map(|_| ()).map_err(StoreFailure::new)
+        keep.execute(&mut *connection).await.map(|_| ()).map_err(StoreFailure::new)
     }
 
     async fn give_up(&self, scope: Scope, lease: Lease) -> Result<(), StoreFailure> {
-        let pool = self.database.connections().await.map_err(StoreFailure::new)?;
+        let mut connection = self.database.connection().await.map_err(StoreFailure::new)?;
         let give_up = sqlx::query("DELETE FROM operations WHERE scope = $1 AND lease = $2 AND answer IS NULL");
         let give_up = give_up.bind(scope.to_string()).bind(lease.0.to_string());
-        give_up.execute(pool).await.map(|_| ()).map_err(StoreFailure::new)
+        give_up.execute(&mut *connection).await.map(|_| ()).map_err(StoreFailure::new)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sqlx::{AnyConnection, Row, any::AnyRow};
+use sqlx::{AnyConnection, Connection, Row, any::AnyRow};
 use uuid::Uuid;
 
 use super::{
@@ -83,8 +83,9 @@ impl KeyStore {
     /// When the store is away; that there is no such key is none.
     pub async fn find(&self, id: &str) -> Result<Option<KeyRecord>, StoreError> {
         let read = async {
-            let pool = self.database.connections().await?;
-            let row = sqlx::query("SELECT * FROM api_keys WHERE id = $1").bind(id).fetch_optional(pool).await?;
+            let mut connection = self.database.connection().await?;
+            let row =
+                sqlx::query("SELECT * FROM api_keys WHERE id = $1").bind(id).fetch_optional(&mut *connection).await?;
             row.as_ref().map(record).transpose()
         };
         tokio::time::timeout(READ_TIMEOUT, read).await.map_err(|_| StoreError::TimedOut)?
@@ -97,7 +98,8 @@ impl KeyStore {
     pub async fn list(&self, partner: Option<&str>) -> Result<Vec<KeyRecord>, StoreError> {
         let all =
             "SELECT * FROM api_keys WHERE $1 IS NULL OR partner = $1 ORDER BY partner, environment, created_at, id";
-        sqlx::query(all).bind(partner).fetch_all(self.database.connections().await?).await?.iter().map(record).collect()
+        let mut connection = self.database.connection().await?;
+        sqlx::query(all).bind(partner).fetch_all(&mut *connection).await?.iter().map(record).collect()
     }
 
     /// The audit log of a key, oldest first.
@@ -106,13 +108,8 @@ impl KeyStore {
     /// When the store is away.
     pub async fn audit(&self, id: &str) -> Result<Vec<AuditEntry>, StoreError> {
         let lines = "SELECT * FROM api_key_audit WHERE key_id = $1 ORDER BY at, id";
-        sqlx::query(lines)
-            .bind(id)
-            .fetch_all(self.database.connections().await?)
-            .await?
-            .iter()
-            .map(audit_entry)
-            .collect()
+        let mut connection = self.database.connection().await?;
+        sqlx::query(lines).bind(id).fetch_all(&mut *connection).await?.iter().map(audit_entry).collect()
     }
 
     /// The newest changes of all keys, newest first.
@@ -121,8 +118,8 @@ impl KeyStore {
     /// When the store is away.
     pub async fn changes(&self, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
         let lines = "SELECT * FROM api_key_audit ORDER BY at DESC, id DESC LIMIT $1";
-        let pool = self.database.connections().await?;
-        sqlx::query(lines).bind(i64::from(limit)).fetch_all(pool).await?.iter().map(audit_entry).collect()
+        let mut connection = self.database.connection().await?;
+        sqlx::query(lines).bind(i64::from(limit)).fetch_all(&mut *connection).await?.iter().map(audit_entry).collect()
     }
 
     /// Adds a key.
@@ -130,7 +127,8 @@ impl KeyStore {
     /// # Errors
     /// When the store is away.
     pub async fn add(&self, key: &KeyRecord, by: By<'_>) -> Result<(), StoreError> {
-        let mut change = self.database.connections().await?.begin().await?;
+        let mut connection = self.database.connection().await?;
+        let mut change = connection.begin().await?;
         insert(&mut change, key).await?;
         let detail = format!("{} {} plan {}, scopes {}", key.partner, key.environment, key.plan, key.scopes.join(" "));
         note(&mut change, key.created_at, &key.id, "created", by, &detail).await?;
@@ -142,7 +140,8 @@ impl KeyStore {
     /// # Errors
     /// [`StoreError::Unknown`]; when the store is away.
     pub async fn revoke(&self, id: &str, now: Timestamp, by: By<'_>) -> Result<bool, StoreError> {
-        let mut change = self.database.connections().await?.begin().await?;
+        let mut connection = self.database.connection().await?;
+        let mut change = connection.begin().await?;
         let ended = sqlx::query("UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
             .bind(id)
             .bind(now.as_millisecond())
@@ -168,7 +167,8 @@ impl KeyStore {
     /// # Errors
     /// [`StoreError::Unknown`] when the old one is not there, was revoked, or has been replaced already.
     pub async fn replace(&self, old: &str, new: &KeyRecord, old_ends: Timestamp, by: By<'_>) -> Result<(), StoreError> {
-        let mut change = self.database.connections().await?.begin().await?;
+        let mut connection = self.database.connection().await?;
+        let mut change = connection.begin().await?;
         let ends = old_ends.as_millisecond();
         let replaced = "UPDATE api_keys SET replaced_by = $2, \
                         expires_at = CASE WHEN expires_at < $3 THEN expires_at ELSE $3 END \

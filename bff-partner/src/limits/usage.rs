@@ -146,9 +146,11 @@ impl Shared {
 
     async fn read(&self, place: &Place) -> Result<(), RecordError> {
         let read = async {
-            let pool = self.database.connections().await?;
+            let mut connection = self.database.connection().await?;
             let row = sqlx::query(READ).bind(&place.owner).bind(place.period.name()).bind(place.begins.to_string());
-            Ok::<_, RecordError>(row.fetch_optional(pool).await?.map_or(Ok(0), |row| row.try_get::<i64, _>("units"))?)
+            Ok::<_, RecordError>(
+                row.fetch_optional(&mut *connection).await?.map_or(Ok(0), |row| row.try_get::<i64, _>("units"))?,
+            )
         };
         let units = tokio::time::timeout(PATIENCE, read).await.map_err(|_| RecordError::TimedOut)??;
         self.lock().entry(place.clone()).or_default().recorded = Some(units);
@@ -207,9 +209,9 @@ impl Shared {
     }
 
     async fn add(&self, place: &Place, units: i64) -> Result<(), RecordError> {
-        let pool = self.database.connections().await?;
+        let mut connection = self.database.connection().await?;
         let add = sqlx::query(ADD).bind(&place.owner).bind(place.period.name()).bind(place.begins.to_string());
-        add.bind(units).execute(pool).await?;
+        add.bind(units).execute(&mut *connection).await?;
         Ok(())
     }
 }
