@@ -1,5 +1,7 @@
-//! What operators can do to keys over HTTP, under `/admin/keys` of the management port. The operator token is asked for,
-//! and each call logged, in front of this.
+//! What operators can do over HTTP, under `/admin` of the management port: to keys, and see who calls which version. The
+//! operator token is asked for, and each call logged, in front of this.
+
+mod versions;
 
 use std::time::Duration;
 
@@ -41,7 +43,8 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(show_key)
         .service(rotate_key)
         .service(revoke_key)
-        .service(list_changes);
+        .service(list_changes)
+        .service(versions::list_versions);
 }
 
 #[derive(Serialize)]

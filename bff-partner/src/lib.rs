@@ -2,7 +2,7 @@
 //! with API keys and are held to the limits of their plan.
 //!
 //! `views` is the API at a glance, [`auth`] how requests are let in, [`keys`] what API keys are and how they are
-//! managed, [`limits`] how often a key may call, [`services`] what the services behind it are asked for.
+//! managed, [`limits`] how often a key may call, [`versions`] who still calls which version, [`services`] what the services behind it are asked for.
 
 pub mod admin;
 pub mod auth;
@@ -17,6 +17,7 @@ pub mod operations;
 pub mod services;
 pub mod settings;
 mod state;
+pub mod versions;
 mod views;
 
 use std::{rc::Rc, sync::Arc};
@@ -26,10 +27,12 @@ use actix_web::{
     web::{self, PayloadConfig, ServiceConfig},
 };
 use anyhow::Context;
+use futures_util::future::join;
 use shared_lib::{
     clock::Clock,
     server::RouteTable,
     service::{Bff, Start},
+    versioning::Versioned,
 };
 
 pub use state::PartnerState;
@@ -41,6 +44,7 @@ use self::{
     keys::cli::PartnerCommand,
     services::Services,
     settings::PartnerSettings,
+    versions::V1_PATHS,
     views::Contract,
 };
 
@@ -75,6 +79,7 @@ impl Bff for BffPartner {
             state.ring.clone(),
             state.limits.clone(),
             state.wrong_keys.clone(),
+            state.versions.clone(),
             &state.settings.server.trusted_proxies,
         );
         config
@@ -82,18 +87,25 @@ impl Bff for BffPartner {
             .app_data(web::Data::new(services))
             .app_data(web::Data::new(state.idempotency.clone()))
             .app_data(web::Data::new(state.limits.clone()))
+            .app_data(web::Data::new(state.versions.clone()))
             .app_data(web::Data::new(PartnerIdentity::new(provider, &state.settings.oidc.audience)))
             .app_data(web::Data::from(Arc::clone(&state.contract)))
             .app_data(web::Data::from(Arc::clone(&state.docs)))
             .service(
                 views::routes()
                     .into_scope(Rc::new(guard), state.settings.server.request_timeout())
-                    .wrap(from_fn(not_modified::answer_not_modified)),
+                    .wrap(from_fn(not_modified::answer_not_modified))
+                    .wrap(Versioned::new(V1_PATHS, state.versions.v1())),
             );
+    }
+
+    async fn close(state: &PartnerState) {
+        join(state.limits.close(), state.versions.close()).await;
     }
 
     fn admin(state: &PartnerState, config: &mut ServiceConfig) {
         config.app_data(web::Data::new(state.admin.clone())).app_data(web::Data::new(state.clock.clone()));
+        config.app_data(web::Data::new(state.versions.clone()));
         config.configure(admin::configure);
     }
 

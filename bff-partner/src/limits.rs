@@ -182,6 +182,11 @@ impl Limits {
         Ok(Charged { decision, place, bill })
     }
 
+    /// Writes down what was used and is not written yet; no call is charged any more.
+    pub async fn close(&self) {
+        self.usage.close().await;
+    }
+
     /// What the key's partner has used in this day and this month, in its environment.
     pub async fn used(&self, key: &KeyRecord) -> (Timestamp, [u64; 2]) {
         let now = self.clock.wall();

@@ -20,11 +20,12 @@ use crate::views;
 pub struct Refusals;
 
 /// Status and meaning; each comes as a problem with a stable code.
-const REFUSALS: [(&str, &str); 9] = [
+const REFUSALS: [(&str, &str); 10] = [
     ("400", "The request is not valid, or authenticates in two ways at once"),
     ("401", "No API key, or one that is not valid"),
     ("403", "The API key lacks a scope, or may not be used from this address"),
     ("408", "The request took too long to arrive"),
+    ("410", "This version of the API has come to its end"),
     ("429", "A limit of the plan is used up; `violated-policies` names it, `Retry-After` says when to try again"),
     ("500", "Something went wrong on our side"),
     ("502", "A needed service failed or answered nonsense; `part` names it"),
@@ -75,7 +76,9 @@ pub fn document(version: &str) -> OpenApi {
         .version(version)
         .description(Some(
             "Products and orders for partner companies. Every error is a problem (RFC 9457) with a stable code, and \
-             every answer to a key says in `RateLimit-Policy` and `RateLimit` what its plan promises and what is left.",
+             every answer to a key says in `RateLimit-Policy` and `RateLimit` what its plan promises and what is left. \
+             Once the end of this version is known, every answer says it in `Deprecation` (RFC 9745), `Sunset` (RFC 8594) \
+             and `Link`.",
         ))
         .build();
     let bearer = HttpBuilder::new()

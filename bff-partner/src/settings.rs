@@ -5,6 +5,7 @@ mod keys;
 mod oidc;
 mod plans;
 mod redis;
+mod versions;
 
 use serde::Deserialize;
 use shared_lib::{
@@ -23,6 +24,7 @@ pub use self::{
         RateSettings,
     },
     redis::RedisSettings,
+    versions::VersionsSettings,
 };
 
 /// The downstream that stands for the OpenID provider.
@@ -53,6 +55,9 @@ pub struct PartnerSettings {
     /// What partners have other than their plans say.
     #[serde(default)]
     pub partners: PartnersSettings,
+    /// The ends of the versions of the API.
+    #[serde(default)]
+    pub versions: VersionsSettings,
     /// This BFF as a client of the OpenID provider, where it gets its own tokens.
     pub oidc: OidcSettings,
     /// The services behind it.
@@ -83,6 +88,7 @@ impl Settings for PartnerSettings {
         self.limits.audit("limits", findings);
         plans::audit(&self.plans, "plans", findings);
         plans::audit_partners(&self.partners, "partners", findings);
+        self.versions.audit("versions", findings);
         self.oidc.audit("oidc", findings);
         for (name, downstream) in &self.downstreams {
             downstream.audit(&format!("downstreams.{name}"), findings);

@@ -1,6 +1,6 @@
 //! What the workers share, and how a worker makes its own part of it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use shared_lib::{
@@ -20,6 +20,7 @@ use crate::{
     operations::OperationStore,
     services::Services,
     settings::{PROVIDER, PartnerSettings},
+    versions::Versions,
     views::{self, Contract, Docs},
 };
 
@@ -33,6 +34,7 @@ pub struct PartnerState {
     pub(crate) idempotency: Idempotency,
     pub(crate) clock: Clock,
     pub(crate) limits: Limits,
+    pub(crate) versions: Versions,
     pub(crate) wrong_keys: WrongKeys,
     pub(crate) contract: Arc<Contract>,
     pub(crate) docs: Arc<Docs>,
@@ -54,6 +56,8 @@ impl PartnerState {
             .channel()
             .map(|channel| KeyWatch::start(ring.clone(), channel.clone(), settings.keys.ring().fresh, clock.clone()));
         let admin = key_admin(&settings, database.clone(), clock.clone()).telling(ring.clone());
+        let interval = Duration::from_millis(settings.limits.record_ms);
+        let versions = Versions::new(&settings.versions, database.clone(), interval, clock.clone());
         let limits = Limits::new(&settings, database.clone(), &clock)?;
         let (per_minute, addresses) = (settings.keys.max_refused_per_minute, settings.keys.max_refusing_addresses);
         let wrong_keys =
@@ -68,6 +72,7 @@ impl PartnerState {
             ring,
             admin,
             limits,
+            versions,
             wrong_keys,
             idempotency,
             contract,

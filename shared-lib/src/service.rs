@@ -83,6 +83,11 @@ pub trait Bff: 'static {
     /// no new connections from now on.
     fn drain(_state: &Self::State) {}
 
+    /// Writes down what must outlive the process: no request comes any more. It bounds its own time.
+    fn close(_state: &Self::State) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
+
     /// What `/info` says beyond the common.
     fn info(_state: &Self::State) -> Vec<InfoSource> {
         Vec::new()

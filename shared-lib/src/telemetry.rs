@@ -7,6 +7,7 @@
 
 pub mod access_log;
 mod exporter;
+mod few_labels;
 #[cfg(feature = "test-util")]
 mod for_test;
 mod guard;
@@ -38,6 +39,7 @@ use crate::settings::{LogFormat, TelemetrySettings};
 use json_lines::{JsonLines, RequestIdOnly};
 use otel_variables::OtelVariables;
 
+pub use few_labels::FewLabels;
 #[cfg(feature = "test-util")]
 pub use for_test::{TestTelemetry, for_test};
 pub use guard::{LogLevelError, TelemetryGuard};

@@ -3,7 +3,8 @@
 //! An old version is deprecated from a day on (`Deprecation`, RFC 9745), stops answering on another (`Sunset`, RFC 8594),
 //! and names what to read (`Link` with `rel="deprecation"` and `rel="successor-version"`). Where the settings say so, it
 //! answers 410 from its last day on. Each call is counted by the version of the app that makes it
-//! (`trifront.api.version.requests`), so that a team sees when nobody is left.
+//! (`trifront.api.version.requests`), so that a team sees when nobody is left; unless a service knows better who calls, and
+//! [counts by itself](Lifecycle::counted_elsewhere).
 
 mod app_versions;
 mod middleware;
@@ -74,26 +75,35 @@ struct Parts {
     headers: Vec<(HeaderName, HeaderValue)>,
     gone_at: Option<Timestamp>,
     clock: Clock,
-    app_versions: AppVersions,
-    calls: Counter<u64>,
+    /// None: somebody else counts.
+    counted: Option<(AppVersions, Counter<u64>)>,
 }
 
 impl Lifecycle {
-    /// The version of this name, such as `v1`.
+    /// The version of this name, such as `v1`, whose calls are counted by the version of the app.
     #[must_use]
     pub fn new(version: &'static str, settings: &VersionSettings, clock: Clock) -> Self {
         let calls = global::meter("trifront")
             .u64_counter("trifront.api.version.requests")
             .with_description("Calls of an old version of the API, by the version of the app that makes them")
             .build();
-        Self(Arc::new(Parts {
-            version,
-            headers: headers(settings),
-            gone_at: settings.sunset_at.filter(|_| settings.gone_after_sunset),
-            clock,
-            app_versions: AppVersions::default(),
-            calls,
-        }))
+        Self::with(version, settings, clock, Some((AppVersions::default(), calls)))
+    }
+
+    /// The version of this name, whose calls are not counted here.
+    #[must_use]
+    pub fn counted_elsewhere(version: &'static str, settings: &VersionSettings, clock: Clock) -> Self {
+        Self::with(version, settings, clock, None)
+    }
+
+    fn with(
+        version: &'static str,
+        settings: &VersionSettings,
+        clock: Clock,
+        counted: Option<(AppVersions, Counter<u64>)>,
+    ) -> Self {
+        let gone_at = settings.sunset_at.filter(|_| settings.gone_after_sunset);
+        Self(Arc::new(Parts { version, headers: headers(settings), gone_at, clock, counted }))
     }
 
     /// Whether its last day has come.
@@ -104,9 +114,9 @@ impl Lifecycle {
 
     /// Counts a call.
     fn count(&self, request: &HeaderMap) {
-        let app_version = self.0.app_versions.label(request);
-        let labels = [KeyValue::new("api.version", self.0.version), KeyValue::new("app.version", app_version)];
-        self.0.calls.add(1, &labels);
+        let Some((app_versions, calls)) = &self.0.counted else { return };
+        let app_version = app_versions.label(request);
+        calls.add(1, &[KeyValue::new("api.version", self.0.version), KeyValue::new("app.version", app_version)]);
     }
 
     fn complete(&self, headers: &mut HeaderMap) {

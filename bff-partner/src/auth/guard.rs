@@ -23,6 +23,7 @@ use super::{
 use crate::{
     keys::{KeyRing, RingError},
     limits::{self, Limits},
+    versions::Versions,
 };
 
 /// Lets in who shows a key in force, with the scopes of the route, from a network of the key, within its limits; in this
@@ -31,14 +32,21 @@ pub struct KeyGuard {
     ring: KeyRing,
     limits: Limits,
     wrong_keys: WrongKeys,
+    versions: Versions,
     client_address: Rc<ClientAddress>,
 }
 
 impl KeyGuard {
     /// A guard that believes what this ring believes.
     #[must_use]
-    pub fn new(ring: KeyRing, limits: Limits, wrong_keys: WrongKeys, trusted_proxies: &[IpNet]) -> Self {
-        Self { ring, limits, wrong_keys, client_address: Rc::new(ClientAddress::new(trusted_proxies)) }
+    pub fn new(
+        ring: KeyRing,
+        limits: Limits,
+        wrong_keys: WrongKeys,
+        versions: Versions,
+        trusted_proxies: &[IpNet],
+    ) -> Self {
+        Self { ring, limits, wrong_keys, versions, client_address: Rc::new(ClientAddress::new(trusted_proxies)) }
     }
 
     async fn decide(&self, request: &ServiceRequest, route: &Route) -> Result<Admission, Problem> {
@@ -67,11 +75,13 @@ impl KeyGuard {
         let caller = Caller { subject: key.owner(), scopes: key.scopes.clone(), token: None };
         if limits::is_per_item(route) {
             let (account, place) = self.limits.enter(&key)?;
+            self.versions.count(&key, route);
             request.extensions_mut().insert(Toll::new(account, limits::weight(route)));
             request.extensions_mut().insert(AdmittedKey::new(key));
             return Ok(Admission { caller: Some(caller), hold: Some(Box::new(place)), ..Admission::default() });
         }
         let charged = self.limits.charge(&key, route).await?;
+        self.versions.count(&key, route);
         let headers = charged.decision.headers();
         request.extensions_mut().insert(AdmittedKey::new(key));
         request.extensions_mut().insert(AdmittedCall::new(charged.decision, charged.bill));

@@ -2,7 +2,7 @@
 //!
 //! A call is charged in memory and, where it is configured, in Redis; every [`interval`](UsageRecord::start) each process
 //! adds what it has charged to the record, and reads how much all have. So a process that starts goes on from there. What
-//! it has not written when it is killed is forgotten, unless Redis knows it.
+//! it has not written when it is killed is forgotten, unless Redis knows it; a process that ends in order writes it.
 
 use std::{
     collections::HashMap,
@@ -21,6 +21,9 @@ const PERIODS: [Period; 2] = [Period::Day, Period::Month];
 
 /// The longest that a call waits for the record, once for each partner.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The longest that the end of a process waits for it.
+const LAST_PATIENCE: Duration = Duration::from_secs(3);
 
 const ADD: &str = "INSERT INTO usage (owner, period, begins, units) VALUES ($1, $2, $3, $4) \
     ON CONFLICT (owner, period, begins) DO UPDATE SET units = usage.units + excluded.units";
@@ -50,6 +53,8 @@ struct Shared {
     clock: Clock,
     max_owners: usize,
     counts: Mutex<HashMap<Place, Count>>,
+    /// Who writes has this.
+    writing: tokio::sync::Mutex<()>,
 }
 
 struct Writing(JoinHandle<()>);
@@ -92,7 +97,8 @@ impl UsageRecord {
     /// writings. Must be called within a tokio runtime.
     #[must_use]
     pub fn start(database: Database, interval: Duration, max_owners: usize, clock: Clock) -> Self {
-        let shared = Arc::new(Shared { database, clock, max_owners, counts: Mutex::default() });
+        let (counts, one) = (Mutex::default(), tokio::sync::Mutex::default());
+        let shared = Arc::new(Shared { database, clock, max_owners, counts, writing: one });
         let writer = Arc::clone(&shared);
         let writing = tokio::spawn(async move {
             loop {
@@ -101,6 +107,12 @@ impl UsageRecord {
             }
         });
         Self { shared, _writing: Arc::new(Writing(writing)) }
+    }
+
+    /// Writes what has not been written yet, for a process that ends in order. A record that is away keeps it for as long
+    /// as one writing may take, no longer.
+    pub async fn close(&self) {
+        let _ = tokio::time::timeout(LAST_PATIENCE, self.shared.write()).await;
     }
 
     /// What is known to be used in the day and the month of this moment. A record that is away is asked again when it is
@@ -159,6 +171,7 @@ impl Shared {
 
     /// Adds what is pending, reads what was asked for, and forgets what is over.
     async fn write(&self) {
+        let _one_at_a_time = self.writing.lock().await;
         let now = self.clock.wall();
         let places: Vec<Place> = {
             let mut counts = self.lock();

@@ -6,13 +6,16 @@ use serde::Serialize;
 use shared_lib::{
     problem::Problem,
     rate_limit::{Measure, Period},
+    versioning::VersionSettings,
 };
 use utoipa::ToSchema;
 
 use crate::{
     auth::{AdmittedCall, AdmittedKey},
+    keys::KeyRecord,
     limits::Limits,
     openapi::Refusals,
+    versions::Versions,
 };
 
 /// What you have used, and what is left.
@@ -31,6 +34,31 @@ pub struct UsageView {
     periods: Vec<PeriodUsageView>,
     /// The limits that this call was held to, as in `RateLimit-Policy` and `RateLimit`.
     policies: Vec<PolicyUsageView>,
+    /// The versions of the API, and how often keys of this environment call them.
+    versions: Vec<VersionUsageView>,
+}
+
+/// A version of the API: its end, as far as it is known, and how often you call it.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct VersionUsageView {
+    /// As in the path.
+    #[schema(example = "v1")]
+    version: String,
+    /// Since when it is deprecated; absent when it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    deprecated_at: Option<Timestamp>,
+    /// From when on it may stop answering; absent when that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    sunset_at: Option<Timestamp>,
+    /// Calls in this day of UTC; absent while the record cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    calls_today: Option<u64>,
+    /// Calls in this month of UTC; absent while the record cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    calls_this_month: Option<u64>,
 }
 
 /// Units of a day or a month of UTC.
@@ -73,7 +101,8 @@ pub struct PolicyUsageView {
 
 /// What you have used today and this month, and what is left.
 ///
-/// Asking costs no quota. Counts of other replicas may be some seconds old where no quota is set.
+/// Asking costs no quota. Counts of other replicas may be some seconds old where no quota is set, and those of versions are
+/// always.
 #[utoipa::path(
     tag = "usage",
     responses((status = 200, description = "What you have used, and what is left", body = UsageView), Refusals)
@@ -83,6 +112,7 @@ pub async fn get_usage(
     key: AdmittedKey,
     call: AdmittedCall,
     limits: web::Data<Limits>,
+    versions: web::Data<Versions>,
 ) -> Result<web::Json<UsageView>, Problem> {
     let record = key.record();
     let (now, used) = limits.used(record).await;
@@ -118,5 +148,29 @@ pub async fn get_usage(
         plan: record.plan.clone(),
         periods: [Period::Day, Period::Month].into_iter().zip(used).map(period).collect(),
         policies: policies.collect(),
+        versions: versions_of(&versions, record).await,
     }))
+}
+
+async fn versions_of(versions: &Versions, record: &KeyRecord) -> Vec<VersionUsageView> {
+    let calls = versions.calls_of(record).await;
+    if let Err(error) = &calls {
+        tracing::warn!(error = error as &dyn std::error::Error, "what a partner has called is not known");
+    }
+    let calls = calls.ok();
+    let view = |(version, settings): (&'static str, &VersionSettings)| {
+        // A version of which the record says nothing was not called.
+        let calls = calls.as_ref().map(|calls| {
+            let own = calls.iter().find(|calls| calls.version == version);
+            own.map_or((0, 0), |calls| (calls.today, calls.this_month))
+        });
+        VersionUsageView {
+            version: version.to_owned(),
+            deprecated_at: settings.deprecated_at,
+            sunset_at: settings.sunset_at,
+            calls_today: calls.map(|(today, _)| today),
+            calls_this_month: calls.map(|(_, this_month)| this_month),
+        }
+    };
+    versions.all().into_iter().map(view).collect()
 }

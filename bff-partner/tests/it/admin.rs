@@ -28,6 +28,7 @@ async fn without_the_operator_token_nothing_can_be_done_or_seen() {
     for (method, path) in [
         (Method::GET, "/admin/keys"),
         (Method::GET, "/admin/key-changes"),
+        (Method::GET, "/admin/versions"),
         (Method::POST, "/admin/keys"),
         (Method::GET, key.as_str()),
         (Method::DELETE, key.as_str()),

@@ -4,6 +4,7 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use actix_web::{App, HttpServer, dev::ServerHandle, middleware::from_fn};
+use futures_util::future::BoxFuture;
 use tracing_actix_web::TracingLogger;
 
 use super::{Bff, ServiceSettings, Start, admin::Admin, breaker_watch::BreakerWatch};
@@ -56,6 +57,7 @@ pub struct Running {
     management_handle: ServerHandle,
     drain_delay: Duration,
     end_streams: Box<dyn FnOnce() + Send>,
+    close: Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>,
     _breaker_watch: BreakerWatch,
 }
 
@@ -111,7 +113,7 @@ pub async fn launch<B: Bff>(
     let max_header_bytes = server.max_header_bytes;
     let trusted_callers =
         TrustedCallers::new(&server.trusted_proxies).continuing_traces_of(settings.telemetry().continue_traces_of);
-    let ending = state.clone();
+    let (ending, closing) = (state.clone(), state.clone());
     let public_server = HttpServer::new(move || {
         App::new()
             .wrap(limit.clone())
@@ -143,6 +145,7 @@ pub async fn launch<B: Bff>(
         management_handle: management_server.handle(),
         drain_delay: server.drain_delay(),
         end_streams: Box::new(move || B::drain(&ending)),
+        close: Box::new(move || Box::pin(async move { B::close(&closing).await })),
         _breaker_watch: BreakerWatch::start(registry),
     };
     actix_web::rt::spawn(public_server);
@@ -152,7 +155,8 @@ pub async fn launch<B: Bff>(
 
 impl Running {
     /// Leaves in order: not ready, a while for load balancers to notice, no new connections, streams end with a time to
-    /// come back, requests in flight finish (bounded by `drain_timeout_ms`), and the probes last.
+    /// come back, requests in flight finish (bounded by `drain_timeout_ms`), what must last is written down, and the
+    /// probes end last.
     pub async fn drain(self) {
         self.readiness.drain();
         tokio::time::sleep(self.drain_delay).await;
@@ -160,6 +164,7 @@ impl Running {
         let stopped = self.public_handle.stop(true);
         (self.end_streams)();
         stopped.await;
+        (self.close)().await;
         self.management_handle.stop(true).await;
     }
 

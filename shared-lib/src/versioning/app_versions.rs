@@ -1,11 +1,8 @@
 //! The versions of apps as labels of a metric: few, whatever clients send.
 
-use std::{
-    collections::BTreeSet,
-    sync::{Mutex, PoisonError},
-};
-
 use actix_web::http::header::{HeaderMap, HeaderName};
+
+use crate::telemetry::FewLabels;
 
 /// The header in which an app says its version, such as `5.12.3`.
 pub const APP_VERSION_HEADER: HeaderName = HeaderName::from_static("x-app-version");
@@ -16,25 +13,20 @@ pub const MAX_APP_VERSIONS: usize = 50;
 /// The most digits of a number in a version.
 const MAX_DIGITS: usize = 4;
 
-#[derive(Debug, Default)]
-pub(super) struct AppVersions {
-    known: Mutex<BTreeSet<String>>,
+#[derive(Debug)]
+pub(super) struct AppVersions(FewLabels);
+
+impl Default for AppVersions {
+    fn default() -> Self {
+        Self(FewLabels::new(MAX_APP_VERSIONS))
+    }
 }
 
 impl AppVersions {
     /// `major.minor`; `unknown` for a client that says nothing or nonsense, `other` beyond the bound.
     pub(super) fn label(&self, headers: &HeaderMap) -> String {
         let said = headers.get(APP_VERSION_HEADER).and_then(|value| value.to_str().ok());
-        let Some(version) = said.and_then(shortened) else { return "unknown".to_owned() };
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.contains(&version) {
-            return version;
-        }
-        if known.len() >= MAX_APP_VERSIONS {
-            return "other".to_owned();
-        }
-        known.insert(version.clone());
-        version
+        said.and_then(shortened).map_or_else(|| "unknown".to_owned(), |version| self.0.of(&version))
     }
 }
 
@@ -49,6 +41,8 @@ fn shortened(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use actix_web::http::header::HeaderValue;
 
     use super::*;
