@@ -17,7 +17,7 @@ use sqlx::{
 };
 use tokio::runtime::Handle;
 
-pub use self::postgresql::Channel;
+pub use self::postgresql::{Channel, Reach};
 use self::{postgresql::Server, sqlite::File};
 
 /// How long a caller waits for a connection, and a writer of SQLite for another one.
@@ -34,6 +34,9 @@ pub enum DatabaseError {
         "the address must be like sqlite:///var/lib/bff-partner/keys.db, or postgres://user:password@host/database"
     )]
     Address,
+    /// The address has a part that PostgreSQL does not know.
+    #[error("has a part that cannot be read, such as an sslmode that there is not")]
+    Parameters,
     /// The folder of the file cannot be made.
     #[error("the folder {} cannot be made", path.display())]
     Folder {
@@ -52,33 +55,33 @@ pub enum DatabaseError {
     /// It is away, or its tables are not ready; it is tried again.
     #[error("the database is away")]
     Away(#[source] Arc<DatabaseError>),
-    /// It did not answer.
-    #[error("the database did not answer within {0:?}")]
-    TimedOut(Duration),
     /// No connection could be had.
     #[error("no connection to the database could be had")]
     Connection(#[source] sqlx::Error),
     /// The process is on its way out.
     #[error("the process ends")]
     Ending,
+    /// It did not answer.
+    #[error("the database did not answer within {0:?}")]
+    TimedOut(Duration),
     /// The tables could not be brought up to date.
     #[error("the tables cannot be brought up to date")]
     Migrate(#[source] MigrateError),
 }
 
 /// The database. Cheap to clone; crosses threads.
-#[derive(Clone)]
-pub struct Database {
-    pool: AnyPool,
 ///
 /// A connection lives on the runtime on which it was opened. Workers have runtimes of their own, which end one by one when the
 /// process leaves; a connection that one of them had opened would break under the others, and under what is written last. So
 /// all are opened on the runtime of [`open`](Self::open), which is the process's own.
+#[derive(Clone)]
+pub struct Database {
+    pool: AnyPool,
     engine: Engine,
+    home: Handle,
 }
 
 #[derive(Clone)]
-    home: Handle,
 enum Engine {
     Sqlite(File),
     Postgresql(Arc<Server>),
@@ -92,12 +95,12 @@ impl Database {
     ///
     /// # Errors
     /// [`DatabaseError`].
-    pub async fn open(url: &Secret) -> Result<Self, DatabaseError> {
-        sqlx::any::install_default_drivers();
-        let options = AnyPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(WAIT);
     ///
     /// # Panics
     /// Outside of a tokio runtime.
+    pub async fn open(url: &Secret) -> Result<Self, DatabaseError> {
+        sqlx::any::install_default_drivers();
+        let options = AnyPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(WAIT);
         let (pool, engine) = if is_postgresql(url.expose()) {
             let (pool, server) = Server::open(url.expose(), options).await?;
             (pool, Engine::Postgresql(Arc::new(server)))
@@ -130,6 +133,15 @@ impl Database {
             Engine::Postgresql(server) => Some(server.channel()),
         }
     }
+}
+
+/// How an address leads to PostgreSQL; none for one of SQLite.
+///
+/// # Errors
+/// [`DatabaseError::Parameters`].
+#[must_use]
+pub fn reach(url: &str) -> Option<Result<Reach, DatabaseError>> {
+    is_postgresql(url).then(|| Reach::of(url))
 }
 
 /// Whether an address is one of PostgreSQL.

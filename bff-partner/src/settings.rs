@@ -95,6 +95,7 @@ impl Settings for PartnerSettings {
         }
         if self.environment.is_production() {
             self.server.audit_production("server", findings);
+            self.keys.audit_production("keys", findings);
             self.oidc.audit_production("oidc", findings);
         }
     }

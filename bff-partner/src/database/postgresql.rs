@@ -1,12 +1,12 @@
 //! A server of PostgreSQL.
 
-use std::{str::FromStr, sync::Arc, time::Duration};
+use std::{net::IpAddr, str::FromStr, sync::Arc, time::Duration};
 
 use sqlx::{
     AnyPool, Executor as _,
     any::{AnyConnectOptions, AnyPoolOptions},
     migrate::{MigrateError, Migrator},
-    postgres::{PgConnectOptions, PgListener, PgPoolOptions},
+    postgres::{PgConnectOptions, PgListener, PgPoolOptions, PgSslMode},
 };
 use tokio::sync::watch;
 
@@ -39,6 +39,38 @@ pub(super) struct Server {
 #[derive(Clone)]
 pub struct Channel {
     address: PgConnectOptions,
+}
+
+/// How an address leads to the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Within this machine.
+    Local,
+    /// Over a network, to a server whose certificate is for its name and from an authority that is believed.
+    Verified,
+    /// Over a network, to whoever answers; encrypted or not.
+    Unverified,
+}
+
+impl Reach {
+    /// # Errors
+    /// [`DatabaseError::Parameters`].
+    pub(super) fn of(url: &str) -> Result<Self, DatabaseError> {
+        let address = PgConnectOptions::from_str(url).map_err(|_| DatabaseError::Parameters)?;
+        Ok(match address.get_ssl_mode() {
+            _ if address.get_socket().is_some() || is_this_machine(address.get_host()) => Self::Local,
+            PgSslMode::VerifyFull => Self::Verified,
+            // An authority that is believed gives certificates to others, too.
+            PgSslMode::VerifyCa | PgSslMode::Require | PgSslMode::Prefer | PgSslMode::Allow | PgSslMode::Disable => {
+                Self::Unverified
+            }
+        })
+    }
+}
+
+fn is_this_machine(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 impl Server {

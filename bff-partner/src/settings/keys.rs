@@ -5,7 +5,10 @@ use std::{num::NonZeroU32, time::Duration};
 use serde::Deserialize;
 use shared_lib::settings::{Findings, Secret, key};
 
-use crate::{database, keys::RingSettings};
+use crate::{
+    database::{self, Reach},
+    keys::RingSettings,
+};
 
 const MIN_CHECKSUM_KEY_BYTES: usize = 32;
 /// Longer than this a revoked key must not be believed while the store answers.
@@ -18,6 +21,8 @@ const MAX_KEEP_MS: u64 = 24 * 3_600_000;
 pub struct KeysSettings {
     /// The store: `sqlite://` and the path of a file, or the address of a PostgreSQL, which may have a password in it.
     pub database_url: Secret,
+    /// Whether production may reach PostgreSQL over a network without looking at who it is.
+    pub allow_unverified_database: bool,
     /// The key of the checksum that every API key carries.
     pub checksum_key: Secret,
     /// How long an answer of the store is believed without asking again, or a sign that no change was missed.
@@ -54,6 +59,9 @@ impl KeysSettings {
             "must be sqlite:// and the path of a file, such as sqlite:///var/lib/bff-partner/keys.db, \
              or postgres://user:password@host/database",
         );
+        if let Some(Err(error)) = database::reach(self.database_url.expose()) {
+            findings.error(key(prefix, "database_url"), error.to_string());
+        }
         findings.require(
             self.checksum_key.expose().len() >= MIN_CHECKSUM_KEY_BYTES,
             key(prefix, "checksum_key"),
@@ -67,6 +75,18 @@ impl KeysSettings {
         let at_least_one = self.max_first_lookups_per_s > 0;
         findings.require(self.max_refusing_addresses > 0, key(prefix, "max_refusing_addresses"), "must be 1 or more");
         findings.require(at_least_one, key(prefix, "max_first_lookups_per_s"), "must be 1 or more");
+    }
+}
+
+impl KeysSettings {
+    /// Checks what production asks for on top.
+    pub fn audit_production(&self, prefix: &str, findings: &mut Findings) {
+        let Some(Ok(reach)) = database::reach(self.database_url.expose()) else { return };
+        let message = "does not look at who the server is: the password and which hash belongs to which key can be read, and \
+                       revocations kept back. Use ?sslmode=verify-full&sslrootcert=FILE, or set allow_unverified_database \
+                       where the network itself encrypts";
+        let is_safe = reach != Reach::Unverified || self.allow_unverified_database;
+        findings.require(is_safe, key(prefix, "database_url"), message);
     }
 }
 

@@ -4,6 +4,7 @@ mod admin;
 mod bulk;
 mod contract;
 mod crash;
+mod database_tls;
 mod docs;
 mod engines;
 mod harness;

@@ -40,6 +40,45 @@ fn production_accepts_a_whole_set_of_safe_settings() {
     assert_eq!(faults(&variables), "");
 }
 
+/// Shows: P2
+#[test]
+fn production_reaches_postgresql_over_a_network_only_when_it_looks_who_that_is() {
+    let base = [
+        ("ENVIRONMENT", "production"),
+        ("SERVER__PUBLIC_ORIGIN", "https://partner.example.com"),
+        ("OIDC__ISSUER", "https://id.example.com"),
+        ("OIDC__CLIENT_SECRET", "a secret of our own"),
+        ("KEYS__CHECKSUM_KEY", "a checksum key that is long enough"),
+        ("MANAGEMENT__OPERATOR_TOKEN", "an operator's own token"),
+    ];
+    let with = |url: &str, allowed: &str| {
+        let own = [("KEYS__DATABASE_URL", url), ("KEYS__ALLOW_UNVERIFIED_DATABASE", allowed)];
+        faults(&[base.as_slice(), own.as_slice()].concat())
+    };
+    for unsafe_mode in
+        ["", "?sslmode=disable", "?sslmode=allow", "?sslmode=prefer", "?sslmode=require", "?sslmode=verify-ca"]
+    {
+        let url = format!("postgres://u:not-shown@db.example.com/x{unsafe_mode}");
+        let refused = with(&url, "false");
+        assert!(refused.contains("keys.database_url: does not look at who the server is"), "{unsafe_mode}: {refused}");
+        assert!(!refused.contains("not-shown"), "a secret is never shown");
+        assert_eq!(with(&url, "true"), "", "{unsafe_mode}");
+    }
+    for safe in [
+        "postgres://u:p@db.example.com/x?sslmode=verify-full",
+        "postgres://u:p@localhost/x?sslmode=disable",
+        "postgres://u:p@127.0.0.1/x",
+        "postgres://u:p@[::1]/x",
+        "postgres:///x?host=/run/postgresql",
+    ] {
+        assert_eq!(with(safe, "false"), "", "{safe}");
+    }
+    let elsewhere = with("postgres://u:p@localhost/x?host=db.example.com", "false");
+    assert!(elsewhere.contains("keys.database_url"), "what is connected to counts: {elsewhere}");
+    let unknown = faults(&[("KEYS__DATABASE_URL", "postgres://u:p@db.example.com/x?sslmode=verify_full")]);
+    assert!(unknown.contains("keys.database_url: has a part that cannot be read"), "{unknown}");
+}
+
 /// Shows: P4
 #[test]
 fn a_plan_whose_numbers_make_no_promise_is_refused() {
