@@ -28,6 +28,7 @@ test: ## Check everything that must hold, on a fresh machine too
 	@$(PHASE) "test tools" deploy/dev/install-test-tools
 	@$(PHASE) "format" cargo fmt --all --check
 	@$(PHASE) "requirement map" deploy/dev/check-requirements
+	@$(PHASE) "YAML" deploy/dev/check-yaml
 	@$(PHASE) "clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
 	@$(PHASE) "OpenAPI contracts" deploy/dev/openapi --check
 	@$(PHASE) "tests" cargo test --workspace --locked
@@ -44,6 +45,7 @@ check: ## Lint without running a test: format, clippy, scripts, words, requireme
 	@$(PHASE) "format" cargo fmt --all --check
 	@$(PHASE) "requirement map" deploy/dev/check-requirements
 	@$(PHASE) "words" deploy/dev/check-words
+	@$(PHASE) "YAML" deploy/dev/check-yaml
 	@$(PHASE) "scripts" bash -c 'git ls-files -z .ci deploy/dev deploy/release bff-partner/assets/samples | xargs -0 grep --files-with-matches --null --max-count=1 "^#!.*bash$$" | xargs -0 shellcheck'
 	@if ! command -v cargo-deny >/dev/null; then $(PHASE) "install cargo-deny" cargo install --locked cargo-deny; fi
 	@$(PHASE) "dependencies" cargo deny --locked check bans licenses sources
