@@ -75,7 +75,8 @@ impl QuotaReceipt {
 impl Limiter {
     /// A limiter of this process alone. It remembers at most `max_keys` keys and as many owners, in at most 400 bytes for a
     /// key and an owner with names of some 20 letters. Those beyond share what one has, for up to a second after a place
-    /// has become free, so that what a new name costs does not grow with `max_keys`.
+    /// has become free, so that what a new name costs does not grow with `max_keys`. Who gets the place goes on from what
+    /// was shared, so no key has more than its rates promise.
     #[must_use]
     pub fn local(max_keys: usize, clock: Clock) -> Self {
         Self::new(LocalLimiter::new(max_keys, clock.clone()), None, clock)

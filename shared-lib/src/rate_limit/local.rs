@@ -45,6 +45,8 @@ pub(super) struct LocalLimiter {
 /// A rate as governor holds it.
 pub(super) struct LocalRate {
     policy: RatePolicy,
+    /// How far the stamp of a key that has used it up is ahead of the time, in nanoseconds.
+    lead: u64,
     limiter: RateLimiter<Stamp, OnTheStamp, Time, NoOpMiddleware<Duration>>,
 }
 
@@ -71,7 +73,8 @@ impl LocalLimiter {
         let limiter = RateLimiter::new(quota.allow_burst(policy.at_once()), OnTheStamp, time.clone());
         // Governor counts from the moment at which it is made; all rates count from the same one.
         time.epoch.get_or_init(|| self.epoch);
-        LocalRate { policy, limiter }
+        let lead = nanos(policy.refill()).saturating_mul(u64::from(policy.at_once().get()));
+        LocalRate { policy, lead, limiter }
     }
 
     /// Charges the call in every rate and quota, or in none where one refuses.
@@ -87,7 +90,7 @@ impl LocalLimiter {
         let mut shard = lock(&self.shards[self.shard(charge.key)]);
         // Within the lock: times must not go back from one holder to the next.
         let now = self.passed();
-        let stamps = shard.stamps_of(charge.key, rules.rates.len(), now);
+        let stamps = shard.stamps_of(charge.key, rules.rates.iter().map(|rate| rate.local.lead), now);
         let asked: Vec<_> = rules
             .rates
             .iter()

@@ -37,13 +37,20 @@ impl Shard {
         }
     }
 
-    pub(super) fn stamps_of(&mut self, key: &str, rates: usize, now: u64) -> &mut [u64] {
+    /// The stamps of a key. `leads` says of each rate how far a stamp can be ahead of the time by its own calls.
+    pub(super) fn stamps_of(&mut self, key: &str, leads: impl ExactSizeIterator<Item = u64>, now: u64) -> &mut [u64] {
+        let rates = leads.len();
         if !self.stamps.contains_key(key) {
             self.make_room(now);
             if self.stamps.len() >= self.max_keys {
                 self.shared.resize(self.shared.len().max(rates), 0);
                 return &mut self.shared[..rates];
             }
+            // It may have been charged on what is shared. So it goes on from there, as far as those can have been its own
+            // calls: who has had nothing waits at most as if it had used up its rates.
+            let shared = self.shared.iter().copied().chain(std::iter::repeat(0));
+            let stamps = leads.zip(shared).map(|(lead, shared)| shared.min(now.saturating_add(lead))).collect();
+            return self.stamps.entry(key.into()).insert_entry(stamps).into_mut();
         }
         let stamps = self.stamps.entry(key.into()).or_default();
         if stamps.len() != rates {
@@ -68,6 +75,11 @@ impl Shard {
         self.stamps.shrink_to(FIRST_SWEEP);
         self.next_sweep = (self.stamps.len() * 2).max(FIRST_SWEEP);
         self.rests_until = now.saturating_add(super::nanos(REST));
+    }
+
+    #[cfg(test)]
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.stamps.contains_key(key)
     }
 
     pub(super) fn len(&self) -> usize {

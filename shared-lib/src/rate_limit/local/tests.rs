@@ -64,8 +64,44 @@ fn a_full_limiter_finds_room_a_second_after_it_looked_in_vain() {
     hand.advance(nearly);
     assert_eq!(used("fourth"), rest * 3 - nearly, "the first has rested, and nobody has looked");
     hand.advance(Duration::from_nanos(1));
-    assert_eq!(used("fourth"), rest, "it has the place of the first");
+    assert_eq!(used("fourth"), rest * 4 - REST, "it has the place of the first, and goes on from what was shared");
     assert_eq!(limiter.remembered(), (1, 0));
+}
+
+/// Shows: P4, P5
+#[test]
+fn a_key_that_shared_while_a_limiter_was_full_gets_no_more_than_its_quota_when_it_has_a_place() {
+    let (clock, hand) = Clock::manual();
+    let rules = rules(&clock, Vec::new());
+    let limiter = LocalLimiter::new(1, clock);
+    charge(&limiter, &rules, "first");
+    let (mut admitted, mut had_a_place) = (0, false);
+    for _ in 0..3_600 {
+        while charge(&limiter, &rules, "second").admitted {
+            admitted += 1;
+        }
+        had_a_place |= lock(&limiter.shards[0]).has("second");
+        hand.advance(Duration::from_secs(1));
+    }
+    assert!(had_a_place, "the first rests long before the hour is over");
+    assert!((6..=10).contains(&admitted), "{admitted} in an hour of which ten are promised");
+}
+
+/// Shows: P5
+#[test]
+fn who_gets_a_place_after_others_have_used_up_what_is_shared_waits_no_longer_than_for_its_own() {
+    let (clock, hand) = Clock::manual();
+    let slow = rules(&clock, Vec::new());
+    let ten = NonZeroU32::new(10).expect("not zero");
+    let quick = RatePolicy::new("burst", ten, Duration::from_secs(10), ten).expect("a policy");
+    let quick = Limiter::local(MAX_KEYS, clock.clone()).rules(vec![quick.clone(), quick], Vec::new());
+    let limiter = LocalLimiter::new(1, clock);
+    let rest = charge(&limiter, &slow, "first").rates[1].used;
+    while charge(&limiter, &slow, "second").admitted {}
+    hand.advance(rest + REST);
+    let wait = charge(&limiter, &quick, "third").rates[1].wait.expect("what is shared is used up");
+    assert!(lock(&limiter.shards[0]).has("third"));
+    assert!(wait <= Duration::from_secs(11), "{wait:?}");
 }
 
 /// Shows: P5
