@@ -71,6 +71,12 @@ pub struct Bill {
 }
 
 impl Bill {
+    /// Units of each quota.
+    #[must_use]
+    pub fn units(&self) -> u32 {
+        self.receipt.units()
+    }
+
     /// Gives it back, for a call that turned out to cost no quota.
     pub async fn give_back(&self) {
         self.limits.usage.add(&self.owner, self.receipt.at(), -i64::from(self.receipt.units()));

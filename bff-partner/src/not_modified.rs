@@ -15,7 +15,6 @@ use actix_web::{
 use shared_lib::{
     conditional::{Condition, EntityTag, NOT_MODIFIED_FIELDS},
     problem::{Problem, kinds},
-    rate_limit::{RATE_LIMIT, RATE_LIMIT_POLICY},
 };
 
 use crate::auth::AdmittedCall;
@@ -49,10 +48,14 @@ pub async fn answer_not_modified<B: MessageBody + 'static>(
     }
     call.bill().give_back().await;
     let mut unchanged = HttpResponse::NotModified().finish();
-    for name in NOT_MODIFIED_FIELDS.iter().chain([&RATE_LIMIT_POLICY, &RATE_LIMIT]) {
+    for name in &NOT_MODIFIED_FIELDS {
         for value in response.headers().get_all(name) {
             unchanged.headers_mut().append(name.clone(), value.clone());
         }
+    }
+    // As it stands now that the quotas have their units back.
+    for (name, value) in call.decision().without_quotas(call.bill().units()).headers() {
+        unchanged.headers_mut().insert(name, value);
     }
     Ok(ServiceResponse::new(request, unchanged))
 }

@@ -106,10 +106,12 @@ async fn an_answer_that_has_not_changed_costs_no_quota() {
     let first = ask(None).await;
     let tag = first.header("etag").expect("a tag").to_owned();
     assert_eq!(first.header("cache-control"), Some("private, no-cache"));
+    assert!(first.header("ratelimit").is_some_and(|left| left.contains("\"day\";r=9;")), "{:?}", first.headers);
     for _ in 0..20 {
         let again = ask(Some(&tag)).await;
         assert_eq!((again.status.as_u16(), again.header("etag"), again.text().len()), (304, Some(tag.as_str()), 0));
-        assert!(again.header("ratelimit").is_some());
+        let left = again.header("ratelimit").expect("a field");
+        assert!(left.contains("\"day\";r=9;"), "the call has given back what it cost: {left}");
     }
     assert_eq!(used_today(&stage.service, &stage.key).await, 1);
     assert_eq!(ask(Some("\"other\"")).await.status, 200);

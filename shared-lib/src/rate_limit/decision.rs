@@ -97,6 +97,16 @@ impl Decision {
         self
     }
 
+    /// The same where each quota has got so many units back.
+    #[must_use]
+    pub fn without_quotas(&self, units: u32) -> Self {
+        let mut decision = self.clone();
+        for state in decision.states.iter_mut().filter(|state| state.measure == Measure::Calendar) {
+            state.remaining = state.remaining.saturating_add(u64::from(units)).min(state.quota);
+        }
+        decision
+    }
+
     /// The two fields for the answer; none where no policy was asked.
     #[must_use]
     pub fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
