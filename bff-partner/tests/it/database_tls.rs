@@ -2,18 +2,21 @@
 
 use std::{error::Error, fs, os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
 
+use awc::Client;
 use bff_partner::database::Database;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use sandbox::Sandbox;
 use shared_lib::{
     clock::Clock,
     settings::Secret,
-    testing::{PostgresServer, eventually},
+    testing::{PostgresServer, eventually, receive},
 };
 use tempfile::TempDir;
 
 use crate::{
-    harness::{ORDER, Stage},
+    harness::{BY, ORDER, admin_over, new_key},
     keys_push::listeners,
+    process::Process,
 };
 
 const PRODUCTS: &str = "/v1/products?size=1";
@@ -28,6 +31,8 @@ struct Authority {
 impl Authority {
     fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
+        // Authorities are told apart by their names.
+        params.distinguished_name.push(DnType::CommonName, format!("authority {:x}", rand::random::<u64>()));
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().expect("a key");
         let certificate = params.self_signed(&key).expect("a certificate");
@@ -36,7 +41,7 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), folder }
     }
 
-    /// A server that speaks TLS, with a certificate for this name.
+    /// A server that lets nobody in without TLS and a password proved by SCRAM, with a certificate for this name.
     async fn server_for(&self, name: &str) -> PostgresServer {
         let key = KeyPair::generate().expect("a key");
         let certificate = CertificateParams::new(vec![name.to_owned()]).expect("a name");
@@ -47,6 +52,10 @@ impl Authority {
                 // The server uses no key that others can read.
                 fs::set_permissions(data.join(file), fs::Permissions::from_mode(0o600)).expect("the file is ours");
             };
+            write(
+                "pg_hba.conf",
+                "local all all scram-sha-256\nhostssl all all 127.0.0.1/32 scram-sha-256\n".to_owned(),
+            );
             write("server.crt", certificate.pem());
             write("server.key", key.serialize_pem());
         };
@@ -73,18 +82,26 @@ async fn keys_orders_and_revocations_go_over_tls_to_a_postgresql_that_shows_who_
     let authority = Authority::new();
     let server = authority.server_for("localhost").await;
     let address = authority.address(&server, "localhost");
-    let folder = tempfile::tempdir().expect("a folder");
-    let believe = [("BFF_PARTNER__KEYS__FRESH_MS", "60000")];
-    let stage = Stage::over(address.clone(), folder, &believe, Clock::system()).await;
-    let hears = || async { listeners(&server, &address) == 1 };
+    let sandbox = Sandbox::builder().start().await.expect("the sandbox starts");
+    let admin = admin_over(&Secret::from(address.as_str()), Clock::system()).await;
+    let key = admin.create(new_key("acme"), BY).await.expect("a key");
+    let replica = Process::start(&sandbox, &address, &[("BFF_PARTNER__KEYS__FRESH_MS", "60000")]).await;
+    let client = Client::builder().timeout(PATIENCE).disable_redirects().finish();
+    // The server's own client looks at nothing here.
+    let unchecked = address.split('?').next().expect("an address");
+    let hears = || async { listeners(&server, unchecked).await == 1 };
     assert!(eventually(PATIENCE, hears).await, "changes are heard over TLS, too");
-    assert_eq!(stage.get(PRODUCTS).await.status, 200);
-    assert_eq!(stage.place_with(&stage.key, "k-1", ORDER).await.status, 201);
-    let counts = "SELECT count(*) FILTER (WHERE ssl) > 1, count(*) FILTER (WHERE NOT ssl) FROM pg_stat_ssl \
+
+    let ask = || async { receive(client.get(replica.url(PRODUCTS)).bearer_auth(key.key.expose()).send()).await };
+    assert_eq!(ask().await.status, 200);
+    let order = client.post(replica.url("/v1/orders")).bearer_auth(key.key.expose());
+    let order = order.insert_header(("idempotency-key", "k-1")).content_type("application/json");
+    assert_eq!(receive(order.send_body(ORDER)).await.status, 201);
+    let counts = "SELECT count(*) FILTER (WHERE ssl) > 2, count(*) FILTER (WHERE NOT ssl) FROM pg_stat_ssl \
                   JOIN pg_stat_activity USING (pid) WHERE datname = current_database() AND pid <> pg_backend_pid()";
-    assert_eq!(server.query(&address, counts), "t|0", "no connection of ours is in the clear");
-    stage.admin.revoke(&stage.key[9..21], crate::harness::BY).await.expect("the key is there");
-    let is_felt = || async { stage.get(PRODUCTS).await.status == 401 };
+    assert_eq!(server.query(unchecked, counts), "t|0", "no connection of ours is in the clear");
+    admin.revoke(&key.record.id, BY).await.expect("the key is there");
+    let is_felt = || async { ask().await.status == 401 };
     assert!(eventually(PATIENCE, is_felt).await);
 }
 

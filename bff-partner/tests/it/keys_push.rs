@@ -36,10 +36,10 @@ async fn all_say(services: &[&TestService], key: &str, expected: u16) -> bool {
 }
 
 /// How many replicas listen in this database.
-pub fn listeners(server: &PostgresServer, database_url: &str) -> usize {
+pub async fn listeners(server: &PostgresServer, database_url: &str) -> usize {
     let count = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                  AND pid <> pg_backend_pid() AND query LIKE '%pg_notify%'";
-    server.query(database_url, count).parse().expect("a number")
+    server.ask(database_url, count).await.parse().expect("a number")
 }
 
 /// Shows: P2
@@ -49,7 +49,7 @@ async fn a_revoked_or_replaced_key_is_refused_on_every_replica_without_being_ask
     let others = [stage.another_replica(&BELIEVE).await, stage.another_replica(&BELIEVE).await];
     let replicas = [&stage.service, &others[0], &others[1]];
     let server = PostgresServer::shared().await;
-    let all_hear = || async { listeners(server, &stage.database_url) == 3 };
+    let all_hear = || async { listeners(server, &stage.database_url).await == 3 };
     assert!(eventually(PATIENCE, all_hear).await, "three replicas listen");
 
     let (revoked, replaced) = (stage.another_key(new_key("acme")).await, stage.another_key(new_key("acme")).await);
@@ -74,7 +74,7 @@ async fn a_revoked_or_replaced_key_is_refused_on_every_replica_without_being_ask
 async fn after_a_lost_message_and_a_lost_connection_a_replica_asks_for_everything_anew() {
     let stage = Stage::in_engine(Engine::Postgresql, &BELIEVE).await;
     let server = PostgresServer::shared().await;
-    let hears = || async { listeners(server, &stage.database_url) == 1 };
+    let hears = || async { listeners(server, &stage.database_url).await == 1 };
     assert!(eventually(PATIENCE, hears).await);
     // Of a time before anything was heard, so no message about it is under way.
     assert_eq!(status(&stage.service, &stage.key).await, 200);

@@ -118,7 +118,7 @@ impl World {
         for _ in 0..REPLICAS {
             replicas.push(Process::start(&sandbox, &database_url, &VARIABLES).await);
         }
-        let all_hear = || async { listeners(server, &database_url) == REPLICAS };
+        let all_hear = || async { listeners(server, &database_url).await == REPLICAS };
         assert!(eventually(PATIENCE, all_hear).await, "all replicas listen");
         let client = Client::builder().timeout(PATIENCE).disable_redirects().finish();
         Self { _sandbox: sandbox, replicas, client, database_url }
