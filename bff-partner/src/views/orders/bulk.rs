@@ -15,8 +15,9 @@ use shared_lib::{
     idempotency::{
         IDEMPOTENCY_KEY_INVALID, IDEMPOTENCY_KEY_MISSING, IDEMPOTENCY_UNAVAILABLE, Idempotency, IdempotencyKey, Outcome,
     },
-    problem::{FieldError, Problem, ProblemKind, report},
+    problem::{FieldError, Problem, ProblemKind, kinds, report},
 };
+use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use super::{NewOrderBody, NewOrderLineBody, OrderView, Placing};
@@ -66,7 +67,7 @@ pub struct BulkOrdersBody {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BulkOrderBody {
     /// Your name for this order; 1 to 255 printable characters. It is the same as `Idempotency-Key` of `POST /v1/orders`.
-    #[schema(value_type = String, required, nullable = false, min_length = 1, max_length = 255, example = "2026-000117")]
+    #[schema(value_type = String, required, nullable = false, pattern = "^(\"([ !#-\\[\\]-~]|\\\\[\"\\\\]){1,255}\"|[!#-~]([ -~]{0,253}[!-~])?)$", example = "2026-000117")]
     idempotency_key: Option<String>,
     #[schema(min_items = 1, max_items = 50)]
     lines: Vec<NewOrderLineBody>,
@@ -163,7 +164,9 @@ pub async fn place_orders(
     let place = async {
         let (items, partner) = (items?, Rc::new(partner?));
         let placing = Placing { key, partner, services, idempotency: idempotency.into_inner() };
-        let results = stream::iter(items).map(|item| answer(item, &placing, &context)).buffered(AT_A_TIME);
+        let give_up_at = Instant::now() + context.budget().remaining().unwrap_or_default() + GRACE;
+        let answers = stream::iter(items).map(|item| answer(item, &placing, &context, give_up_at));
+        let results = answers.buffered(AT_A_TIME);
         let results: Vec<BulkOrderView> = results.collect().await;
         let succeeded = results.iter().filter(|result| result.order.is_some()).count();
         Ok(HttpResponse::Ok().json(BulkOrdersView { succeeded, failed: results.len() - succeeded, results }))
@@ -207,15 +210,19 @@ fn read(body: BulkOrdersBody) -> Result<Vec<Item>, Problem> {
 }
 
 /// Places one order, and tells what became of it.
-async fn answer(item: Item, placing: &Placing, context: &RequestContext) -> BulkOrderView {
+async fn answer(item: Item, placing: &Placing, context: &RequestContext, give_up_at: Instant) -> BulkOrderView {
     let Item { index, name, order } = item;
     let outcome = match order {
         Ok((key, order)) => {
-            let left = context.budget().remaining().unwrap_or_default() + GRACE;
-            // Nobody knows whether it was placed, and it goes on; its key finds out.
-            let given_up = || Problem::new(&IDEMPOTENCY_UNAVAILABLE).retry_after(GRACE);
-            let outcome = tokio::time::timeout(left, placing.place(&key, order)).await;
-            outcome.unwrap_or_else(|_| Err(given_up()))
+            if context.budget().remaining().is_none() {
+                let late = "The time of the call was over before this order was begun.";
+                Err(Problem::new(&kinds::DOWNSTREAM_TIMEOUT).detail(late))
+            } else {
+                // Nobody knows whether it was placed, and it goes on; its key finds out.
+                let given_up = || Problem::new(&IDEMPOTENCY_UNAVAILABLE).retry_after(GRACE);
+                let outcome = tokio::time::timeout_at(give_up_at, placing.place(&key, order)).await;
+                outcome.unwrap_or_else(|_| Err(given_up()))
+            }
         }
         Err(problem) => Err(problem),
     };
