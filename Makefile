@@ -71,7 +71,7 @@ bench-keys: ## Measure what wrong keys cost, whether the time tells them apart, 
 	@cargo bench -p bff-partner --bench keys --locked
 	@cargo test --release -p bff-partner --test it --locked revocations -- --ignored --nocapture
 
-fuzz: ## Hold a running bff-web to its OpenAPI document with Schemathesis, for about a minute
+fuzz: ## Hold a running bff-web and bff-partner to their OpenAPI documents with Schemathesis, for a minute and a half
 	@cargo build --workspace --bins --locked
 	@deploy/dev/fuzz-contracts
 

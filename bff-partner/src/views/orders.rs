@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 
 use crate::{
     auth::{AdmittedKey, AsPartner},
-    body::JsonBody,
+    body::{JsonBody, whole_number},
     money::Money,
     openapi::{OrderIsThere, OrderRefusals, Refusals},
     services::{
@@ -37,7 +37,7 @@ const ORDERS: PageSpec = PageSpec {
 
 const MAX_LINES: usize = 50;
 const MAX_QUANTITY: u32 = 999;
-const MAX_PRODUCT_BYTES: usize = 64;
+const MAX_PRODUCT_CHARS: usize = 64;
 
 /// The list's name in its cursors.
 const LIST: &str = "orders";
@@ -117,6 +117,7 @@ pub struct NewOrderBody {
 pub struct NewOrderLineBody {
     #[schema(min_length = 1, max_length = 64, example = "SKU-00001")]
     product_id: String,
+    #[serde(deserialize_with = "whole_number")]
     #[schema(minimum = 1, maximum = 999)]
     quantity: u32,
 }
@@ -129,7 +130,7 @@ impl NewOrderBody {
             errors.push(FieldError::body("/lines", format!("must have 1 to {MAX_LINES} lines")));
         }
         for (at, line) in self.lines.iter().enumerate().take(MAX_LINES) {
-            if !(1..=MAX_PRODUCT_BYTES).contains(&line.product_id.len()) {
+            if !(1..=MAX_PRODUCT_CHARS).contains(&line.product_id.chars().count()) {
                 errors.push(FieldError::body(format!("/lines/{at}/productId"), "must be the id of a product"));
             }
             if !(1..=MAX_QUANTITY).contains(&line.quantity) {
@@ -188,7 +189,7 @@ pub async fn list_orders(
 /// order, and you get the first answer again, marked `Idempotency-Replayed: true`.
 #[utoipa::path(
     tag = "orders",
-    params(("Idempotency-Key" = String, Header, description = "Your name for this order; 1 to 255 printable characters")),
+    params(("Idempotency-Key" = String, Header, description = "Your name for this order; 1 to 255 printable characters", pattern = "^(\"([ !#-\\[\\]-~]|\\\\[\"\\\\]){1,255}\"|[!#-~]([ -~]{0,253}[!-~])?)$")),
     request_body = NewOrderBody,
     responses(
         (status = 201, description = "The order was placed; `Location` says where it is", body = OrderView),

@@ -8,6 +8,10 @@ const MAX_NAME_BYTES: usize = 32;
 /// The longest window: a day. What counts by day or month is a [`QuotaPolicy`](super::QuotaPolicy), which has a calendar.
 const MAX_WINDOW: Duration = Duration::from_secs(24 * 3600);
 
+/// The longest that an empty policy takes to be full again. Times are counted in nanoseconds of 64 bits, which are some
+/// centuries.
+const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
 /// At most `quota` units in any window of length `window`, at most `at_once` of them at the same moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RatePolicy {
@@ -27,6 +31,9 @@ pub enum PolicyError {
     /// The window is not a whole number of seconds up to a day.
     #[error("the window must be whole seconds, from 1 to 86400")]
     Window,
+    /// So much at once, so slowly refilled, that no clock counts to the end of it.
+    #[error("what is admitted at once must be there again within a century")]
+    TooMuchAtOnce,
     /// More at once than in the window.
     #[error("what is admitted at once must not be more than the quota")]
     AtOnce,
@@ -48,7 +55,12 @@ impl RatePolicy {
         if at_once > quota {
             return Err(PolicyError::AtOnce);
         }
-        Ok(Self { name: name.to_owned(), quota, window, at_once, shadow: false })
+        let policy = Self { name: name.to_owned(), quota, window, at_once, shadow: false };
+        let full_again = policy.refill().as_nanos() * u128::from(at_once.get());
+        if full_again > CENTURY.as_nanos() {
+            return Err(PolicyError::TooMuchAtOnce);
+        }
+        Ok(policy)
     }
 
     /// The same in shadow: what it would refuse is counted, and nobody is refused or told. For trying a policy out.
@@ -135,6 +147,10 @@ mod tests {
             assert_eq!(policy("burst", window, 1), Err(PolicyError::Window), "{window:?}");
         }
         assert_eq!(policy("burst", second, 11), Err(PolicyError::AtOnce));
+        let most = units(1_000_000_000);
+        let slow = RatePolicy::new("burst", most, Duration::from_secs(60), most);
+        assert_eq!(slow, Err(PolicyError::TooMuchAtOnce));
+        assert!(RatePolicy::new("burst", most, Duration::from_secs(60), units(500_000_000)).is_ok());
     }
 
     /// Shows: P4
