@@ -61,8 +61,8 @@ bench: ## Measure an overload with and without the limit on concurrent requests;
 bench-graphql: ## Measure what GraphQL costs, refusals too; prints the tables of docs/GRAPHQL.md
 	@cargo bench -p bff-mobile --bench graphql --locked
 
-bench-streams: ## Measure 10,000 streams on one process, and the end of 1,000 sessions; prints docs/STREAMS.md's tables
-	@deploy/dev/bench-streams
+bench-streams: ## Measure 10,000 streams, 1,000 ended sessions, a reader that stops (PART=idle|logout|stopped for one)
+	@deploy/dev/bench-streams $(PART)
 
 wire-bytes: ## Compare what a phone and a browser get for the same data, in bytes; prints the table of docs/MOBILE.md
 	@deploy/dev/wire-bytes

@@ -15,6 +15,8 @@ pub struct Process {
     child: Child,
     /// Where clients reach it.
     pub public: SocketAddr,
+    /// Where its metrics are.
+    pub management: SocketAddr,
 }
 
 /// What a process has taken so far.
@@ -49,7 +51,7 @@ impl Process {
         // A pipe that nobody reads would stop it.
         thread::spawn(move || lines.for_each(drop));
         let address = |name: &str| ready[name].as_str().and_then(|text| text.parse().ok()).expect("an address");
-        Self { child, public: address("public") }
+        Self { child, public: address("public"), management: address("management") }
     }
 
     /// What it has taken so far.
