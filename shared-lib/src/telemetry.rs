@@ -2,7 +2,7 @@
 //!
 //! Logs go to standard output, as JSON lines or as text. Spans go by OTLP over gRPC to a collector when one is named.
 //! Each log line carries the ids of its trace, span and request. Inbound requests get their span from
-//! [`root_span::RequestRootSpan`], their line from [`access_log::AccessLog`] and their id from
+//! [`request_span::RequestSpan`], their line from [`access_log::AccessLog`] and their id from
 //! [`request_id::RequestId`].
 
 pub mod access_log;
@@ -16,7 +16,8 @@ pub mod metrics;
 mod otel_variables;
 pub mod propagation;
 pub mod request_id;
-pub mod root_span;
+pub mod request_span;
+mod root_span;
 #[cfg(test)]
 mod tests;
 
@@ -156,7 +157,11 @@ fn exported() -> FilterFn<fn(&Metadata<'_>) -> bool> {
     const UNDER_THE_EXPORTER: [&str; 5] = ["h2", "hyper", "hyper_util", "tonic", "tower"];
     fn is_exported(metadata: &Metadata<'_>) -> bool {
         let library = metadata.target().split("::").next().unwrap_or_default();
-        metadata.is_span() && *metadata.level() <= LevelFilter::INFO && !UNDER_THE_EXPORTER.contains(&library)
+        let afterwards = metadata.name() == root_span::AFTERWARDS;
+        metadata.is_span()
+            && !afterwards
+            && *metadata.level() <= LevelFilter::INFO
+            && !UNDER_THE_EXPORTER.contains(&library)
     }
     filter_fn(is_exported as fn(&Metadata<'_>) -> bool).with_max_level_hint(LevelFilter::INFO)
 }

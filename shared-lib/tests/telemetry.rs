@@ -1,22 +1,24 @@
 //! Spans as they reach a collector, and the context on its way in and out.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::{App, HttpResponse, web};
+use futures_util::stream;
 use opentelemetry::TraceId;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::TraceContextExt;
 use shared_lib::clock::Clock;
 use shared_lib::telemetry::access_log::AccessLog;
 use shared_lib::telemetry::request_id::{RequestId, TrustedCallers};
-use shared_lib::telemetry::root_span::RequestRootSpan;
+use shared_lib::telemetry::request_span::{LongAnswer, RequestSpan};
 use shared_lib::telemetry::{for_test, propagation};
 use shared_lib::testing::otlp::ReceivedSpan;
 use tonic::metadata::MetadataMap;
-use tracing_actix_web::TracingLogger;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 const PARENT: &str = "b7ad6b7169203331";
@@ -39,17 +41,34 @@ async fn send_from(peer: &str, request: TestRequest) -> u16 {
     let app = App::new()
         .app_data(TrustedCallers::new(&["10.0.0.0/8".parse().expect("a network")]))
         .wrap(AccessLog::new(Clock::system()))
-        .wrap(TracingLogger::<RequestRootSpan>::new())
+        .wrap(RequestSpan)
         .service(
             web::scope("/api/v2")
                 .route("/items/{id}", web::get().to(|id: RequestId| async move { id.to_string() }))
-                .route("/broken", web::get().to(HttpResponse::BadGateway)),
+                .route("/broken", web::get().to(HttpResponse::BadGateway))
+                .route("/ticks", web::get().to(ticks)),
         );
     let app = init_service(app).await;
     let answer = call_service(&app, request.to_request()).await;
     let status = answer.status().as_u16();
+    if answer.response().extensions().contains::<LongAnswer>() {
+        drop(LEFT_OPEN.replace(Some(answer.map_into_boxed_body())));
+        return status;
+    }
     read_body(answer).await;
     status
+}
+
+thread_local! {
+    /// A long answer, which its reader keeps.
+    static LEFT_OPEN: RefCell<Option<ServiceResponse>> = const { RefCell::new(None) };
+}
+
+/// An answer that goes on for as long as its client likes.
+async fn ticks() -> HttpResponse {
+    let mut answer = HttpResponse::Ok().streaming(stream::pending::<Result<web::Bytes, actix_web::Error>>());
+    LongAnswer::mark(&mut answer);
+    answer
 }
 
 async fn only_span(id: TraceId) -> ReceivedSpan {
@@ -107,6 +126,23 @@ async fn a_failure_of_the_server_is_an_error_and_one_of_the_client_is_not() {
     assert!(!missing.is_error);
     assert_eq!((missing.name.as_str(), missing.attribute("error.type")), ("GET", ""));
     assert!(!format!("{missing:?}").contains("4711"), "{missing:?}");
+}
+
+/// Shows: S8
+#[actix_web::test]
+async fn the_span_of_a_long_answer_arrives_while_the_answer_goes_on_and_nothing_follows_it() {
+    let (id, traceparent) = trace(true);
+    let request = TestRequest::get().uri("/api/v2/ticks").insert_header(("traceparent", traceparent));
+    assert_eq!(send(request).await, 200);
+    let span = only_span(id).await;
+    assert_eq!((span.name.as_str(), span.attribute("http.response.status_code")), ("GET /api/v2/ticks", "200"));
+    assert!(LEFT_OPEN.take().is_some(), "the answer went on until now, and its line in the log is written");
+
+    let (next, traceparent) = trace(true);
+    send(TestRequest::get().uri("/api/v2/items/1").insert_header(("traceparent", traceparent))).await;
+    // Spans leave in the order in which they ended, so another one would be there by now.
+    only_span(next).await;
+    assert_eq!(for_test().receiver.spans_of_trace(id).len(), 1);
 }
 
 /// Shows: S8

@@ -17,6 +17,7 @@ use shared_lib::{
     context::{Caller, Credentials, RequestContext},
     downstream::{budget::RequestBudget, websocket::WebSocket},
     problem::{Problem, ProblemKind, ProblemView, kinds},
+    telemetry::request_span::LongAnswer,
 };
 
 use crate::{
@@ -88,7 +89,8 @@ pub async fn open_support_chat(
     }
     let end = auth.sessions().subscribe(&current).await?;
     let shaken = actix_ws::handle_with_protocols(&request, body, &[SUBPROTOCOL]);
-    let (answer, browser, messages) = shaken.map_err(|_| Problem::new(&WEBSOCKET_REQUIRED))?;
+    let (mut answer, browser, messages) = shaken.map_err(|_| Problem::new(&WEBSOCKET_REQUIRED))?;
+    LongAnswer::mark(&mut answer);
     let settings = live.chat.clone();
     let largest = settings.max_message_bytes;
     let messages = messages.max_frame_size(largest).aggregate_continuations().max_continuation_size(largest);

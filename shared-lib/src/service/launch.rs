@@ -5,7 +5,6 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use actix_web::{App, HttpServer, dev::ServerHandle, middleware::from_fn};
 use futures_util::future::BoxFuture;
-use tracing_actix_web::TracingLogger;
 
 use super::{Bff, ServiceSettings, Start, admin::Admin, breaker_watch::BreakerWatch};
 use crate::{
@@ -22,7 +21,7 @@ use crate::{
         access_log::AccessLog,
         metrics::{self, MetricsError},
         request_id::TrustedCallers,
-        root_span::RequestRootSpan,
+        request_span::RequestSpan,
     },
 };
 
@@ -121,7 +120,7 @@ pub async fn launch<B: Bff>(
             .wrap(RenderProblems)
             .wrap(headers.clone())
             .wrap(AccessLog::new(log_clock.clone()))
-            .wrap(TracingLogger::<RequestRootSpan>::new())
+            .wrap(RequestSpan)
             .app_data(trusted_callers.clone())
             .configure(|config| B::configure(&state, config))
     })

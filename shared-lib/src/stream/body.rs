@@ -17,6 +17,8 @@ use actix_web::{
 use bytes::Bytes;
 use futures_util::{FutureExt, Stream, StreamExt, future::LocalBoxFuture};
 
+use crate::telemetry::request_span::LongAnswer;
+
 use super::{event, heartbeat::Heartbeat, subscription::Subscription};
 
 /// Tells nginx, and proxies that follow it, to pass each event on at once.
@@ -164,6 +166,7 @@ impl Responder for EventStream {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
+        LongAnswer::mark(&mut response);
         response
     }
 }

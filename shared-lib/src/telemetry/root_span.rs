@@ -1,16 +1,13 @@
 //! The span of one inbound request, by OpenTelemetry's stable HTTP semantic conventions. It never holds a raw path, a
 //! query, a cookie, an address or a user agent: those are unbounded or personal.
 
-use actix_web::Error;
-use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::ServiceRequest;
 use actix_web::http::header::HOST;
 use actix_web::http::uri::Authority;
 use actix_web::http::{Method, StatusCode, Version};
 use opentelemetry::trace::TraceContextExt;
 use tracing::Span;
 use tracing::field::Empty;
-use tracing_actix_web::RootSpanBuilder;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::propagation;
@@ -22,55 +19,51 @@ pub(super) const TARGET: &str = "http_server";
 
 const MAX_HOST_BYTES: usize = 253;
 
-/// Opens and ends request spans: `TracingLogger::<RequestRootSpan>::new()`, as the outermost middleware.
-pub struct RequestRootSpan;
-
-impl RootSpanBuilder for RequestRootSpan {
-    fn on_request_start(request: &ServiceRequest) -> Span {
-        let request_id = RequestId::assign(request);
-        let method = method_name(request.method());
-        let route = request.match_pattern();
-        let name = match &route {
-            Some(route) => format!("{} {route}", if method == OTHER { "HTTP" } else { method }),
-            None => if method == OTHER { "HTTP" } else { method }.to_owned(),
-        };
-        let span = tracing::info_span!(
-            target: TARGET,
-            "request",
-            otel.name = name,
-            otel.kind = "server",
-            otel.status_code = Empty,
-            http.request.method = method,
-            http.route = route,
-            http.response.status_code = Empty,
-            url.scheme = scheme(request),
-            server.address = host(request),
-            network.protocol.version = version(request.version()),
-            error.type = Empty,
-            request_id = request_id.as_str(),
-        );
-        let sent = propagation::extract(request.headers());
-        if TrustedCallers::continue_trace(request) {
-            // Fails only where no layer exports spans, and then there is no parent to set.
-            let _ = span.set_parent(sent);
-        } else if sent.span().span_context().is_valid() {
-            // Found from either trace, but neither the caller's decision to record nor its baggage goes any further.
-            span.add_link(sent.span().span_context().clone());
-        }
-        span
+/// The span of a request that begins, which gets its id.
+pub(super) fn begin(request: &ServiceRequest) -> Span {
+    let request_id = RequestId::assign(request);
+    let method = method_name(request.method());
+    let route = request.match_pattern();
+    let name = match &route {
+        Some(route) => format!("{} {route}", if method == OTHER { "HTTP" } else { method }),
+        None => if method == OTHER { "HTTP" } else { method }.to_owned(),
+    };
+    let span = tracing::info_span!(
+        target: TARGET,
+        "request",
+        otel.name = name,
+        otel.kind = "server",
+        otel.status_code = Empty,
+        http.request.method = method,
+        http.route = route,
+        http.response.status_code = Empty,
+        url.scheme = scheme(request),
+        server.address = host(request),
+        network.protocol.version = version(request.version()),
+        error.type = Empty,
+        request_id = request_id.as_str(),
+    );
+    let sent = propagation::extract(request.headers());
+    if TrustedCallers::continue_trace(request) {
+        // Fails only where no layer exports spans, and then there is no parent to set.
+        let _ = span.set_parent(sent);
+    } else if sent.span().span_context().is_valid() {
+        // Found from either trace, but neither the caller's decision to record nor its baggage goes any further.
+        span.add_link(sent.span().span_context().clone());
     }
+    span
+}
 
-    fn on_request_end<B: MessageBody>(span: Span, outcome: &Result<ServiceResponse<B>, Error>) {
-        let status = match outcome {
-            Ok(response) => response.status(),
-            Err(error) => error.as_response_error().status_code(),
-        };
-        record_status(&span, status);
-    }
+/// The name of what [`after`] gives, which is never exported.
+pub(super) const AFTERWARDS: &str = "after the request";
+
+/// What is logged in the name of a request whose span has ended is logged within this: it has the request's id.
+pub(super) fn after(request: Option<&RequestId>) -> Span {
+    tracing::info_span!(target: TARGET, AFTERWARDS, request_id = request.map(RequestId::as_str))
 }
 
 /// For a server, only its own failures make the span an error.
-fn record_status(span: &Span, status: StatusCode) {
+pub(super) fn record_status(span: &Span, status: StatusCode) {
     span.record("http.response.status_code", i64::from(status.as_u16()));
     if status.is_server_error() {
         span.record("error.type", status.as_str());

@@ -10,13 +10,13 @@ use actix_web::test::{TestRequest, call_and_read_body, call_service, init_servic
 use actix_web::{App, HttpResponse, web};
 use opentelemetry::trace::{Tracer, TracerProvider};
 use serde_json::Value;
-use tracing_actix_web::TracingLogger;
+use tracing::Span;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
 use super::access_log::AccessLog;
 use super::request_id::TrustedCallers;
-use super::root_span::RequestRootSpan;
+use super::request_span::{LongAnswer, RequestSpan};
 use super::*;
 use crate::clock::ManualClock;
 use crate::settings::ContinuedTraces;
@@ -100,7 +100,7 @@ async fn a_request_is_logged_once_with_its_ids_and_its_route_pattern() {
     let app = App::new()
         .app_data(TrustedCallers::default().continuing_traces_of(ContinuedTraces::Everyone))
         .wrap(AccessLog::new(clock))
-        .wrap(TracingLogger::<RequestRootSpan>::new())
+        .wrap(RequestSpan)
         .route("/items/{id}", web::get().to(|| async { HttpResponse::ImATeapot().body("short") }));
     let app = init_service(app).await;
     let request = TestRequest::get()
@@ -128,12 +128,57 @@ async fn a_request_is_logged_once_with_its_ids_and_its_route_pattern() {
     assert!(!line.to_string().contains("4711") && !line.to_string().contains("a@b.example"), "{line}");
 }
 
+/// Shows: S8
+#[actix_web::test]
+async fn a_long_answer_is_logged_at_its_end_with_the_ids_of_its_span_which_ended_before() {
+    let Logging { lines, clock, time, _default, .. } = logging("info");
+    global::set_text_map_propagator(exporter::propagator(otel_variables::Propagators::default()));
+    let ticks = async || {
+        let (span, mut answer) = (Span::current().id(), HttpResponse::Ok().finish());
+        LongAnswer::mark(&mut answer);
+        answer.extensions_mut().insert(span.expect("a request has a span"));
+        answer
+    };
+    let app = App::new()
+        .app_data(TrustedCallers::default().continuing_traces_of(ContinuedTraces::Everyone))
+        .wrap(AccessLog::new(clock))
+        .wrap(RequestSpan)
+        .route("/ticks", web::get().to(ticks));
+    let app = init_service(app).await;
+    let request = TestRequest::get()
+        .uri("/ticks")
+        .insert_header(("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"))
+        .to_request();
+    let answer = call_service(&app, request).await;
+    let span = answer.response().extensions().get::<tracing::Id>().cloned().expect("the handler told it");
+    let open = |span: &tracing::Id| {
+        tracing::dispatcher::get_default(|dispatch| {
+            dispatch.downcast_ref::<Registry>().is_some_and(|spans| LookupSpan::span(spans, span).is_some())
+        })
+    };
+    assert!(!open(&span), "its span has ended");
+    assert_eq!(lines.all(), Vec::<Value>::new());
+    time.advance(Duration::from_secs(7_200));
+    read_body(answer).await;
+
+    let [line] = lines.all().try_into().expect("one line");
+    assert_eq!(
+        (&line["message"], &line["route"], &line["status"]),
+        (&"request served".into(), &"/ticks".into(), &200.into())
+    );
+    assert_eq!(line["duration_ms"], 7_200_000.0);
+    assert_eq!(line["trace_id"], "0af7651916cd43dd8448eb211c80319c");
+    assert_ne!(line["span_id"], "b7ad6b7169203331");
+    assert_eq!(line["span_id"].as_str().map(str::len), Some(16));
+    assert_eq!(line["request_id"].as_str().map(str::len), Some(36));
+}
+
 #[actix_web::test]
 async fn a_request_whose_client_leaves_is_logged_as_cancelled() {
     let Logging { lines, clock, _default, .. } = logging("info");
     let app = App::new()
         .wrap(AccessLog::new(clock))
-        .wrap(TracingLogger::<RequestRootSpan>::new())
+        .wrap(RequestSpan)
         .route("/slow", web::get().to(std::future::pending::<HttpResponse>));
     let app = init_service(app).await;
     let mut call = Box::pin(app.call(TestRequest::get().uri("/slow").to_request()));
@@ -148,7 +193,7 @@ async fn a_request_whose_client_leaves_is_logged_as_cancelled() {
 #[actix_web::test]
 async fn an_error_carries_the_request_id_whatever_the_log_level_is() {
     let Logging { lines, clock, _default, .. } = logging("error");
-    let app = App::new().wrap(AccessLog::new(clock)).wrap(TracingLogger::<RequestRootSpan>::new()).route(
+    let app = App::new().wrap(AccessLog::new(clock)).wrap(RequestSpan).route(
         "/",
         web::get().to(|| async {
             let cause = io::Error::other("inner");
