@@ -3,7 +3,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use actix_web::{App, HttpServer, dev::ServerHandle, middleware::from_fn};
+use actix_web::{App, dev::ServerHandle, middleware::from_fn};
 use futures_util::future::BoxFuture;
 
 use super::{Bff, ServiceSettings, Start, admin::Admin, breaker_watch::BreakerWatch};
@@ -13,7 +13,7 @@ use crate::{
     problem::RenderProblems,
     server::{
         AdaptiveLimit, BindError, InfoSource, Management, Part, Readiness, ResponseHeaders, bind,
-        give_up_on_silent_peers, limit_head, serve_management,
+        give_up_on_silent_peers, limit_head, serve_http1, serve_management,
     },
     settings::{Environment, Settings},
     telemetry::{
@@ -113,7 +113,7 @@ pub async fn launch<B: Bff>(
     let trusted_callers =
         TrustedCallers::new(&server.trusted_proxies).continuing_traces_of(settings.telemetry().continue_traces_of);
     let (ending, closing) = (state.clone(), state.clone());
-    let public_server = HttpServer::new(move || {
+    let public_server = serve_http1(public_listener, server, move || {
         App::new()
             .wrap(limit.clone())
             .wrap(from_fn(move |request, next| limit_head(max_header_bytes, request, next)))
@@ -123,18 +123,7 @@ pub async fn launch<B: Bff>(
             .wrap(RequestSpan)
             .app_data(trusted_callers.clone())
             .configure(|config| B::configure(&state, config))
-    })
-    .workers(server.worker_count())
-    .keep_alive(server.keep_alive())
-    .client_request_timeout(server.header_timeout())
-    .max_connections(server.max_connections.div_ceil(server.worker_count()))
-    .tcp_nodelay(true)
-    // A client that closes its side has left: its request is dropped, and with it the calls that it waits for.
-    .h1_allow_half_closed(false)
-    .disable_signals()
-    .shutdown_timeout(server.drain_timeout().as_secs().max(1))
-    .listen(public_listener)?
-    .run();
+    })?;
 
     let running = Running {
         public,
