@@ -46,6 +46,9 @@ afterEach(async () => {
 const listen = (id: string) => page.evaluate((id) => globalThis.listen(id), id);
 const hears = (count: number) => page.waitForFunction((count) => globalThis.heard.events.length >= count, count);
 const stands = (state: string) => page.waitForFunction((state) => globalThis.heard.states.at(-1) === state, state);
+/** Until the page has been told to wait so many times. */
+const waitsTimes = (count: number) =>
+  page.waitForFunction((count) => globalThis.heard.states.filter((state) => state === "waiting").length >= count, count);
 
 /** What the page has heard: these, from the event after `id` on, each once. */
 async function assertHeard(id: string, titles: string[]): Promise<void> {
@@ -76,11 +79,9 @@ test("a page loses the network and then finds an edge without a service, and goe
     return route.fulfill({ status: 502, contentType: "text/html", body: "Bad Gateway" });
   });
   await world.network.cut();
-  await stands("connecting");
   await publish(world, "user1", "while the service is away");
   await world.network.restore();
-  await stands("waiting");
-  await page.waitForFunction(() => globalThis.heard.states.filter((state) => state === "waiting").length >= 2);
+  await waitsTimes(2);
   assert.ok(refused >= 2);
   const returning = page.waitForRequest((request) => request.url().includes(STREAM));
   await context.unroute(`**${STREAM}**`);
@@ -125,9 +126,9 @@ test("a page with too many others comes back when one of them has gone, and miss
     await Promise.all(others.map((other) => new Promise((resolve) => other.addEventListener("open", resolve))));
   }, STREAM);
   await listen(id);
-  await page.waitForFunction(() => globalThis.heard.states.includes("waiting"));
+  await waitsTimes(1);
   await publish(world, "user3", "meanwhile");
-  await page.waitForFunction(() => globalThis.heard.states.filter((state) => state === "waiting").length >= 2);
+  await waitsTimes(2);
   await page.evaluate(() => (globalThis as unknown as { others: EventSource[] }).others[0]?.close());
   await hears(1);
   await assertHeard(id, ["meanwhile"]);
