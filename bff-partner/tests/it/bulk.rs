@@ -281,6 +281,20 @@ async fn what_a_plan_never_admits_at_once_is_said_and_not_put_off() {
     assert_eq!(place_all(&stage.service, free.key.expose(), &orders(&["a"])).await.status, 200);
 }
 
+/// Shows: P3, P4
+#[actix_web::test]
+async fn while_redis_is_away_a_call_that_is_heavier_than_the_part_of_a_replica_is_put_off() {
+    let away = [("BFF_PARTNER__REDIS__URL", "redis://127.0.0.1:1/0"), ("BFF_PARTNER__LIMITS__REPLICAS", "10")];
+    let (clock, _hand) = Clock::manual_at(Clock::system().wall());
+    let stage = Stage::on(&away, clock).await;
+    // A tenth of the hundred units that the plan admits at once.
+    let refused = bulk(&stage, &orders(&["a", "b", "c"])).await;
+    assert_eq!((refused.status.as_u16(), &refused.json()["violated-policies"]), (429, &json!(["burst"])));
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert!(stage.sandbox.chaos().calls("orders").is_empty());
+    assert_eq!(outcomes(&bulk(&stage, &orders(&["a", "b"])).await), [placed(), placed()], "it has cost nothing");
+}
+
 /// Shows: P3
 #[actix_web::test]
 async fn a_call_takes_one_place_among_those_at_the_same_time() {
