@@ -1,8 +1,7 @@
 //! Products for endless scrolling: what comes next, without counting pages.
 //!
-//! The token stands for a place in one list (its order, search and category). The catalog knows places only as
-//! offsets, so a product that is added or removed meanwhile shifts the rest by one: an app leaves out what it already
-//! has by id.
+//! The token stands for a place in one list (its order, search and category). It is an offset, so a product that is added
+//! or removed meanwhile shifts the rest by one: an app leaves out what it already has by id.
 
 use actix_web::{get, web};
 use serde::Serialize;
