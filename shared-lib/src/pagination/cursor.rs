@@ -244,15 +244,14 @@ fn encode(binding: [u8; BINDING], place: &Place) -> Result<String, Problem> {
 fn decode(bound_to: [u8; BINDING], token: &str) -> Result<Place, TokenError> {
     let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| TokenError::Malformed)?;
     let (head, place) = bytes.split_at_checked(1 + BINDING + 2).ok_or(TokenError::Malformed)?;
-    let (id_bytes, place_is_short) =
-        (usize::from(u16::from_be_bytes([head[1 + BINDING], head[2 + BINDING]])), place.len() <= MAX_PLACE_BYTES);
-    let (id, value) = place.split_at_checked(id_bytes).filter(|_| place_is_short).ok_or(TokenError::Malformed)?;
-    if head[0] != VERSION {
+    if head[0] != VERSION || place.len() > MAX_PLACE_BYTES {
         return Err(TokenError::Malformed);
     }
+    let id_bytes = u16::from_be_bytes([head[1 + BINDING], head[2 + BINDING]]);
+    let (id, value) = place.split_at_checked(usize::from(id_bytes)).ok_or(TokenError::Malformed)?;
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|_| TokenError::Malformed);
     let place = Place { value: text(value)?, id: text(id)? };
-    if head[1..=BINDING] != bound_to { Err(TokenError::Foreign) } else { Ok(place) }
+    if head[1..=BINDING] == bound_to { Ok(place) } else { Err(TokenError::Foreign) }
 }
 
 #[cfg(test)]
