@@ -152,7 +152,8 @@ impl World {
         let ended = receive(self.client.delete(url).bearer_auth(OPERATOR).send()).await;
         let answered = clock.now();
         assert_eq!(ended.status, 204);
-        join_all(self.replicas.iter().map(|replica| self.is_refused(replica, key.key.expose()))).await;
+        let felt = join_all(self.replicas.iter().map(|replica| self.is_refused(replica, key.key.expose())));
+        tokio::time::timeout(PATIENCE, felt).await.expect("a revocation is felt");
         clock.now().saturating_duration_since(answered)
     }
 
