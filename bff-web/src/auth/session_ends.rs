@@ -12,7 +12,7 @@ use std::{
 
 use jiff::Timestamp;
 use serde::Serialize;
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 use super::session_store::SessionId;
 
@@ -93,9 +93,17 @@ pub struct SessionEnds {
 type Listener = Box<dyn Fn(&SessionId) + Send + Sync>;
 
 struct Watched {
-    sender: watch::Sender<Option<EndReason>>,
+    end: Arc<End>,
     /// When it ends unless it is prolonged.
     ends_at: Timestamp,
+}
+
+/// The end of one session, which all who wait for it share.
+#[derive(Default)]
+struct End {
+    /// Why it has ended, once it has.
+    reason: OnceLock<EndReason>,
+    told: Notify,
 }
 
 impl SessionEnds {
@@ -105,9 +113,9 @@ impl SessionEnds {
     #[must_use]
     pub fn subscribe(&self, id: SessionId, ends_at: Timestamp) -> SessionEnd {
         let mut watched = self.lock();
-        let entry = watched.entry(id).or_insert_with(|| Watched { sender: watch::Sender::new(None), ends_at });
+        let entry = watched.entry(id).or_insert_with(|| Watched { end: Arc::default(), ends_at });
         entry.ends_at = entry.ends_at.min(ends_at);
-        SessionEnd { id, receiver: Some(entry.sender.subscribe()), ends: self.clone() }
+        SessionEnd { id, end: Some(Arc::clone(&entry.end)), ends: self.clone() }
     }
 
     /// Has this told of every end that becomes known, whether anybody waits for it or not. There is one such listener.
@@ -121,7 +129,8 @@ impl SessionEnds {
             listener(id);
         }
         if let Some(watched) = self.lock().remove(id) {
-            watched.sender.send_replace(Some(reason));
+            let _ = watched.end.reason.set(reason);
+            watched.end.told.notify_waiters();
         }
     }
 
@@ -153,16 +162,23 @@ impl SessionEnds {
 /// The end of one session, still to come. Dropping it is all that it takes to wait no more.
 pub struct SessionEnd {
     id: SessionId,
-    receiver: Option<watch::Receiver<Option<EndReason>>>,
+    /// There until it is dropped.
+    end: Option<Arc<End>>,
     ends: SessionEnds,
 }
 
 impl SessionEnd {
     /// Waits for the end. Can be cancelled and asked again, and tells the same after it.
     pub async fn ended(&mut self) -> EndReason {
-        let Some(receiver) = self.receiver.as_mut() else { return EndReason::Unknown };
-        // The sender goes only after it has told.
-        receiver.wait_for(Option::is_some).await.map_or(EndReason::Unknown, |told| told.unwrap_or(EndReason::Unknown))
+        let Some(end) = &self.end else { return EndReason::Unknown };
+        loop {
+            // Made before the look: from then on it hears of being told, whether it has been polled or not.
+            let told = end.told.notified();
+            if let Some(reason) = end.reason.get() {
+                return *reason;
+            }
+            told.await;
+        }
     }
 }
 
@@ -170,8 +186,8 @@ impl Drop for SessionEnd {
     fn drop(&mut self) {
         let mut watched = self.ends.lock();
         // Before it counts the others, this one must be gone.
-        let told = self.receiver.take().is_some_and(|receiver| receiver.borrow().is_some());
-        if !told && watched.get(&self.id).is_some_and(|watched| watched.sender.receiver_count() == 0) {
+        drop(self.end.take());
+        if watched.get(&self.id).is_some_and(|watched| Arc::strong_count(&watched.end) == 1) {
             watched.remove(&self.id);
         }
     }

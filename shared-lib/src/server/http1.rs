@@ -6,13 +6,13 @@
 //! parts together without that protocol, and in a box: the worker's task holds room for what it runs twice, once for what
 //! it is given and once for what it waits for.
 
-use std::{fmt, future::ready, io, net::TcpListener, time::Duration};
+use std::{cell::Cell, fmt, future::ready, io, net::TcpListener, rc::Rc, time::Duration};
 
 use actix_http::{HttpService, Request, Response, error::DispatchError};
-use actix_server::{Server, ServerBuilder};
+use actix_server::{GracefulShutdownSignal, Server, ServerBuilder};
 use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt, boxed, fn_service, map_config};
 use actix_web::{body::MessageBody, dev::AppConfig};
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, sync::Notify};
 
 use crate::settings::ServerSettings;
 
@@ -47,12 +47,12 @@ where
         .shutdown_timeout(settings.drain_timeout().as_secs().max(1));
     let leaving = builder.graceful_shutdown_signal();
     let builder = builder.listen("public", listener, move || {
-        let leaving = leaving.clone();
+        let leaving = Leaving::on_this_worker(leaving.clone());
         let application = application().into_factory().map_err(|error| error.into().error_response());
         let connections = HttpService::build()
             .graceful_shutdown_signal(move || {
                 let leaving = leaving.clone();
-                async move { leaving.notified().await }
+                async move { leaving.begins().await }
             })
             .keep_alive(keep_alive)
             .client_request_timeout(header_timeout)
@@ -70,4 +70,30 @@ where
         boxed::factory(prepared.and_then(connections))
     })?;
     Ok(builder.run())
+}
+
+/// That the process leaves, as the connections of one worker learn of it. Each waits for it for as long as it lives, and
+/// actix-server's own signal takes three times as much to be waited for.
+#[derive(Clone, Default)]
+struct Leaving(Rc<(Cell<bool>, Notify)>);
+
+impl Leaving {
+    fn on_this_worker(signal: GracefulShutdownSignal) -> Self {
+        let leaving = Self::default();
+        let told = leaving.clone();
+        actix_web::rt::spawn(async move {
+            signal.notified().await;
+            let (begun, waiting) = &*told.0;
+            begun.set(true);
+            waiting.notify_waiters();
+        });
+        leaving
+    }
+
+    async fn begins(&self) {
+        let (begun, waiting) = &*self.0;
+        while !begun.get() {
+            waiting.notified().await;
+        }
+    }
 }

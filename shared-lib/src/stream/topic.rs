@@ -13,10 +13,7 @@
 //! there is still one upstream stream. Each opening of the upstream has an epoch, and what an earlier one still says
 //! is dropped; otherwise its next event would stand in the emptied ring as if nothing were missing before it.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    task::Waker,
-};
+use std::{collections::VecDeque, task::Waker};
 
 use bytes::Bytes;
 
@@ -45,12 +42,14 @@ pub(super) struct Topic {
     owner: Option<u64>,
     /// Upstream tasks that have not ended yet, though their time may be over.
     tasks: usize,
-    readers: BTreeMap<u64, Reader>,
+    /// In the order of their ids.
+    readers: Vec<Reader>,
     next_reader: u64,
 }
 
 #[derive(Debug, Default)]
 struct Reader {
+    id: u64,
     /// It has everything up to this id. `None` until the upstream says where "now" is.
     seen: Option<u64>,
     /// It must be told that events before its position are missing.
@@ -114,19 +113,25 @@ impl Topic {
             Resume::Now | Resume::Unreadable => self.floor.map(|_| self.known),
         };
         let gap = resume == Resume::Unreadable;
-        self.readers.insert(id, Reader { seen, gap, ..Reader::default() });
+        self.readers.push(Reader { id, seen, gap, ..Reader::default() });
         id
+    }
+
+    /// Ids only grow, so the order in which readers join is the order of their ids.
+    fn find(&self, id: u64) -> Option<usize> {
+        self.readers.binary_search_by_key(&id, |reader| reader.id).ok()
     }
 
     /// Where a reader stands.
     pub(super) fn seen(&self, id: u64) -> Option<u64> {
-        self.readers.get(&id).and_then(|reader| reader.seen)
+        self.find(id).and_then(|place| self.readers[place].seen)
     }
 
     /// Takes a reader out, and says whom to wake: without an owner, any of the others opens the upstream again.
     /// `None` when it had been taken out before.
     pub(super) fn leave(&mut self, id: u64) -> Option<Vec<Waker>> {
-        self.readers.remove(&id)?;
+        let place = self.find(id)?;
+        self.readers.remove(place);
         Some(if self.owner == Some(id) { self.abandon() } else { Vec::new() })
     }
 
@@ -137,12 +142,12 @@ impl Topic {
     }
 
     pub(super) fn wake_all(&mut self) -> Vec<Waker> {
-        self.readers.values_mut().filter_map(|reader| reader.waker.take()).collect()
+        self.readers.iter_mut().filter_map(|reader| reader.waker.take()).collect()
     }
 
     /// Makes a reader the one for whom the upstream is open, unless there is one.
     pub(super) fn claim(&mut self, id: u64) -> bool {
-        let free = self.owner.is_none() && self.readers.contains_key(&id);
+        let free = self.owner.is_none() && self.find(id).is_some();
         if free {
             self.owner = Some(id);
             self.tasks += 1;
@@ -170,7 +175,8 @@ impl Topic {
 
     /// What the reader gets next. The waker is kept when that is nothing.
     pub(super) fn take(&mut self, id: u64, waker: &Waker) -> Step {
-        let Some(reader) = self.readers.get_mut(&id) else { return Step::Cut };
+        let Some(place) = self.find(id) else { return Step::Cut };
+        let reader = &mut self.readers[place];
         reader.untaken = 0;
         if std::mem::take(&mut reader.gap) {
             reader.announce = false;
@@ -196,7 +202,8 @@ impl Topic {
     /// A heartbeat of a reader. One that stays ahead of everything the upstream knows holds an id that does not exist;
     /// it would wait for ever, so it is told of a gap. True when it has to look again.
     pub(super) fn beat(&mut self, id: u64) -> bool {
-        let Some(reader) = self.readers.get_mut(&id) else { return true };
+        let Some(place) = self.find(id) else { return true };
+        let reader = &mut self.readers[place];
         if self.position.is_none() || reader.seen.is_none_or(|seen| seen <= self.known) {
             reader.beats_ahead = 0;
             return false;
@@ -234,7 +241,7 @@ impl Topic {
         let Some(position) = self.position else {
             self.known = self.known.max(after);
             self.restart_at(after);
-            for reader in self.readers.values_mut().filter(|reader| reader.seen.is_none()) {
+            for reader in self.readers.iter_mut().filter(|reader| reader.seen.is_none()) {
                 (reader.seen, reader.announce) = (Some(after), true);
             }
             return Applied { wakers: self.wake_all(), ..Applied::default() };
@@ -247,7 +254,7 @@ impl Topic {
         self.known = if lost { after } else { self.known.max(after) };
         self.restart_at(after);
         let mut gaps = 0;
-        for reader in self.readers.values_mut() {
+        for reader in &mut self.readers {
             if lost || reader.seen.is_none_or(|seen| seen < after) {
                 (reader.seen, reader.gap) = (Some(after), true);
                 gaps += 1;
@@ -282,7 +289,7 @@ impl Topic {
         }
         let (floor, owner) = (self.floor, self.owner);
         let mut owner_cut = false;
-        self.readers.retain(|&reader_id, reader| {
+        self.readers.retain_mut(|reader| {
             if reader.seen.is_some_and(|seen| seen >= id) {
                 return true;
             }
@@ -291,7 +298,7 @@ impl Topic {
                 reader.untaken > settings.client_buffer_events || reader.seen.is_some_and(|seen| Some(seen) < floor);
             applied.crowded |= !cut && reader.untaken * 2 > settings.client_buffer_events;
             applied.cut += usize::from(cut);
-            owner_cut |= cut && owner == Some(reader_id);
+            owner_cut |= cut && owner == Some(reader.id);
             // A reader that is cut is woken too, to end its stream.
             applied.wakers.extend(reader.waker.take());
             !cut
