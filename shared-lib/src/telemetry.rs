@@ -1,11 +1,10 @@
 //! Logs and traces: what is written, where it goes, and how one request is followed through all services.
 //!
 //! Logs go to standard output, as JSON lines or as text. Spans go by OTLP over gRPC to a collector when one is named.
-//! Each log line carries the ids of its trace, span and request. Inbound requests get their span from
-//! [`request_span::RequestSpan`], their line from [`access_log::AccessLog`] and their id from
-//! [`request_id::RequestId`].
+//! Each log line carries the ids of its trace, span and request. Inbound requests get their span and their line from
+//! [`request_span::RequestSpan`], and their id from [`request_id::RequestId`].
 
-pub mod access_log;
+mod access_log;
 mod exporter;
 mod few_labels;
 #[cfg(feature = "test-util")]

@@ -13,7 +13,6 @@ use opentelemetry::TraceId;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::TraceContextExt;
 use shared_lib::clock::Clock;
-use shared_lib::telemetry::access_log::AccessLog;
 use shared_lib::telemetry::request_id::{RequestId, TrustedCallers};
 use shared_lib::telemetry::request_span::{LongAnswer, RequestSpan};
 use shared_lib::telemetry::{for_test, propagation};
@@ -40,8 +39,7 @@ async fn send_from(peer: &str, request: TestRequest) -> u16 {
     let request = request.peer_addr(peer.parse().expect("an address"));
     let app = App::new()
         .app_data(TrustedCallers::new(&["10.0.0.0/8".parse().expect("a network")]))
-        .wrap(AccessLog::new(Clock::system()))
-        .wrap(RequestSpan)
+        .wrap(RequestSpan::new(Clock::system()))
         .service(
             web::scope("/api/v2")
                 .route("/items/{id}", web::get().to(|id: RequestId| async move { id.to_string() }))

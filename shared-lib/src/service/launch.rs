@@ -18,7 +18,6 @@ use crate::{
     settings::{Environment, Settings},
     telemetry::{
         ServiceIdentity, TelemetryGuard,
-        access_log::AccessLog,
         metrics::{self, MetricsError},
         request_id::TrustedCallers,
         request_span::RequestSpan,
@@ -119,8 +118,7 @@ pub async fn launch<B: Bff>(
             .wrap(from_fn(move |request, next| limit_head(max_header_bytes, request, next)))
             .wrap(RenderProblems)
             .wrap(headers.clone())
-            .wrap(AccessLog::new(log_clock.clone()))
-            .wrap(RequestSpan)
+            .wrap(RequestSpan::new(log_clock.clone()))
             .app_data(trusted_callers.clone())
             .configure(|config| B::configure(&state, config))
     })?;

@@ -1,4 +1,4 @@
-//! The middleware that runs each request within its span.
+//! The middleware that runs each request within its span, and has it logged when it is over.
 //!
 //! The span ends with the last byte of the answer, with one exception: an answer that goes on for as long as its client
 //! likes ([`LongAnswer`]), whose span ends with the head. Else it would be exported after hours, if the process lives that
@@ -17,9 +17,9 @@ use actix_web::{
     web::Bytes,
 };
 use pin_project_lite::pin_project;
-use tracing::Span;
 
-use super::root_span;
+use super::access_log::Entry;
+use crate::clock::Clock;
 
 /// Marks an answer that goes on for as long as its client likes.
 #[derive(Debug, Clone, Copy)]
@@ -31,14 +31,24 @@ impl LongAnswer {
         response.extensions_mut().insert(Self);
     }
 
-    pub(super) fn is<B>(response: &ServiceResponse<B>) -> bool {
+    fn is<B>(response: &ServiceResponse<B>) -> bool {
         response.response().extensions().contains::<Self>()
     }
 }
 
-/// Opens and ends request spans: `App::wrap(RequestSpan)`, as the outermost middleware.
-#[derive(Debug, Clone, Copy)]
-pub struct RequestSpan;
+/// Opens and ends request spans, and logs requests: `App::wrap(RequestSpan::new(clock))`, as the outermost middleware.
+#[derive(Debug, Clone)]
+pub struct RequestSpan {
+    clock: Clock,
+}
+
+impl RequestSpan {
+    /// Measures by this clock.
+    #[must_use]
+    pub fn new(clock: Clock) -> Self {
+        Self { clock }
+    }
+}
 
 impl<S, B> Transform<S, ServiceRequest> for RequestSpan
 where
@@ -53,7 +63,7 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        ready(Ok(RequestSpanService { service }))
+        ready(Ok(RequestSpanService { service, clock: self.clock.clone() }))
     }
 }
 
@@ -61,6 +71,7 @@ where
 #[derive(Debug)]
 pub struct RequestSpanService<S> {
     service: S,
+    clock: Clock,
 }
 
 impl<S, B> Service<ServiceRequest> for RequestSpanService<S>
@@ -76,9 +87,9 @@ where
     forward_ready!(service);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let span = root_span::begin(&request);
-        let future = span.in_scope(|| self.service.call(request));
-        SpannedResponse { future, span }
+        let entry = Entry::begin(&request, self.clock.clone());
+        let future = entry.in_scope(|| self.service.call(request));
+        SpannedResponse { future, entry: Some(entry) }
     }
 }
 
@@ -87,7 +98,8 @@ pin_project! {
     pub struct SpannedResponse<F> {
         #[pin]
         future: F,
-        span: Span,
+        // There until the answer has it.
+        entry: Option<Entry>,
     }
 }
 
@@ -99,31 +111,33 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let span = std::mem::replace(this.span, Span::none());
-        let Poll::Ready(outcome) = span.in_scope(|| this.future.poll(context)) else {
-            *this.span = span;
-            return Poll::Pending;
-        };
-        root_span::record_status(
-            &span,
+        let future = this.future;
+        let outcome = std::task::ready!(match this.entry.as_ref() {
+            Some(entry) => entry.in_scope(|| future.poll(context)),
+            None => future.poll(context),
+        });
+        let mut entry = this.entry.take();
+        if let Some(entry) = &mut entry {
             match &outcome {
-                Ok(response) => response.status(),
-                Err(error) => error.as_response_error().status_code(),
-            },
-        );
-        Poll::Ready(outcome.map(|response| {
-            let span = if LongAnswer::is(&response) { Span::none() } else { span };
-            response.map_body(|_, body| SpannedBody { body, span })
-        }))
+                Ok(response) => {
+                    entry.answered(response.status());
+                    if LongAnswer::is(response) {
+                        entry.end_span(response.request());
+                    }
+                }
+                Err(error) => entry.answered(error.as_response_error().status_code()),
+            }
+        }
+        Poll::Ready(outcome.map(|response| response.map_body(|_, body| SpannedBody { body, entry })))
     }
 }
 
 pin_project! {
-    /// A body that is made within the request's span.
+    /// A body that is made within the request's span, and whose end is the end of the request.
     pub struct SpannedBody<B> {
         #[pin]
         body: B,
-        span: Span,
+        entry: Option<Entry>,
     }
 }
 
@@ -136,6 +150,10 @@ impl<B: MessageBody> MessageBody for SpannedBody<B> {
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, B::Error>>> {
         let this = self.project();
-        this.span.in_scope(|| this.body.poll_next(context))
+        let body = this.body;
+        match this.entry.as_ref() {
+            Some(entry) => entry.in_scope(|| body.poll_next(context)),
+            None => body.poll_next(context),
+        }
     }
 }

@@ -14,7 +14,6 @@ use tracing::Span;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
-use super::access_log::AccessLog;
 use super::request_id::TrustedCallers;
 use super::request_span::{LongAnswer, RequestSpan};
 use super::*;
@@ -99,8 +98,7 @@ async fn a_request_is_logged_once_with_its_ids_and_its_route_pattern() {
     global::set_text_map_propagator(exporter::propagator(otel_variables::Propagators::default()));
     let app = App::new()
         .app_data(TrustedCallers::default().continuing_traces_of(ContinuedTraces::Everyone))
-        .wrap(AccessLog::new(clock))
-        .wrap(RequestSpan)
+        .wrap(RequestSpan::new(clock))
         .route("/items/{id}", web::get().to(|| async { HttpResponse::ImATeapot().body("short") }));
     let app = init_service(app).await;
     let request = TestRequest::get()
@@ -141,8 +139,7 @@ async fn a_long_answer_is_logged_at_its_end_with_the_ids_of_its_span_which_ended
     };
     let app = App::new()
         .app_data(TrustedCallers::default().continuing_traces_of(ContinuedTraces::Everyone))
-        .wrap(AccessLog::new(clock))
-        .wrap(RequestSpan)
+        .wrap(RequestSpan::new(clock))
         .route("/ticks", web::get().to(ticks));
     let app = init_service(app).await;
     let request = TestRequest::get()
@@ -176,10 +173,8 @@ async fn a_long_answer_is_logged_at_its_end_with_the_ids_of_its_span_which_ended
 #[actix_web::test]
 async fn a_request_whose_client_leaves_is_logged_as_cancelled() {
     let Logging { lines, clock, _default, .. } = logging("info");
-    let app = App::new()
-        .wrap(AccessLog::new(clock))
-        .wrap(RequestSpan)
-        .route("/slow", web::get().to(std::future::pending::<HttpResponse>));
+    let app =
+        App::new().wrap(RequestSpan::new(clock)).route("/slow", web::get().to(std::future::pending::<HttpResponse>));
     let app = init_service(app).await;
     let mut call = Box::pin(app.call(TestRequest::get().uri("/slow").to_request()));
     assert!(futures_util::poll!(call.as_mut()).is_pending());
@@ -193,7 +188,7 @@ async fn a_request_whose_client_leaves_is_logged_as_cancelled() {
 #[actix_web::test]
 async fn an_error_carries_the_request_id_whatever_the_log_level_is() {
     let Logging { lines, clock, _default, .. } = logging("error");
-    let app = App::new().wrap(AccessLog::new(clock)).wrap(RequestSpan).route(
+    let app = App::new().wrap(RequestSpan::new(clock)).route(
         "/",
         web::get().to(|| async {
             let cause = io::Error::other("inner");
