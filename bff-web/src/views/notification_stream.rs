@@ -7,7 +7,7 @@ use std::{future::ready, rc::Rc, time::Duration};
 
 use actix_session::Session;
 use actix_web::{HttpRequest, get, web};
-use futures_util::{Stream, StreamExt, TryFutureExt, stream};
+use futures_util::{FutureExt, Stream, StreamExt, TryFutureExt, stream};
 use jiff::Timestamp;
 use serde::Serialize;
 use shared_lib::{
@@ -24,7 +24,7 @@ use crate::{
     live::Live,
     services::{
         Services,
-        notifications::{NotificationChange, NotificationEvent, Notifications, cannot_be_told},
+        notifications::{NotificationChange, NotificationEvent, cannot_be_told},
     },
 };
 
@@ -124,8 +124,7 @@ pub async fn stream_notifications(
     let mut end = auth.sessions().subscribe(&current).await?;
     let ends = async move { EndReason(end.ended().await.as_str().into()) };
     let key = key(&caller);
-    let reader =
-        Rc::new(Reader { auth, secret: current.secret, notifications: services.notifications.clone(), caller });
+    let reader = Rc::new(Reader { auth, secret: current.secret, services, caller });
     // In boxes of their own, here and below: what it takes to make calls would else be kept as long as the stream.
     let upstream = Upstream::new(move |cursor| Box::pin(Rc::clone(&reader).open(cursor)).try_flatten_stream());
     Ok(live.notifications.open(&key, Resume::from_request(&request), upstream, ends))
@@ -144,7 +143,7 @@ fn key(caller: &Caller) -> String {
 struct Reader {
     auth: web::Data<WorkerAuth>,
     secret: SessionSecret,
-    notifications: Notifications,
+    services: web::Data<Services>,
     /// Without a token.
     caller: Caller,
 }
@@ -166,30 +165,26 @@ impl Reader {
                 (after, Some(Ok(Signal::Position { after })))
             }
         };
-        let events = match self.notifications.events_after(&ctx, after).await {
+        let events = match self.services.notifications.events_after(&ctx, after).await {
             Ok(events) => events.left_stream(),
             Err(error) if cannot_be_told(&error) => stream::once(ready(Err(error))).right_stream(),
             Err(error) => return Err(refused_or_broken(error)),
         };
-        let signals = events.then(move |event| {
-            let (reader, ctx) = (Rc::clone(&self), ctx.clone());
-            async move {
-                match event {
-                    Ok(event) => signal(event),
-                    // The stream says where it stands, ends, and is opened anew from there.
-                    Err(error) if cannot_be_told(&error) => {
-                        Ok(Signal::Position { after: Box::pin(reader.now(&ctx)).await? })
-                    }
-                    Err(error) => Err(broken(error)),
-                }
+        let signals = events.then(move |event| match event {
+            Ok(event) => ready(signal(event)).left_future(),
+            // The stream says where it stands, ends, and is opened anew from there.
+            Err(error) if cannot_be_told(&error) => {
+                let (reader, ctx) = (Rc::clone(&self), ctx.clone());
+                Box::pin(async move { Ok(Signal::Position { after: reader.now(&ctx).await? }) }).right_future()
             }
+            Err(error) => ready(Err(broken(error))).left_future(),
         });
         Ok(stream::iter(begins).chain(signals).take_until(tokio::time::sleep(token.lasts)))
     }
 
     /// The id of the user's latest event.
     async fn now(&self, ctx: &RequestContext) -> Result<u64, UpstreamError> {
-        let unread = self.notifications.unread(ctx).await.map_err(refused_or_broken)?;
+        let unread = self.services.notifications.unread(ctx).await.map_err(refused_or_broken)?;
         Ok(unread.value.last_event_id)
     }
 }

@@ -6,13 +6,13 @@ use std::{
     future::Future,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     task::Waker,
     time::Duration,
 };
 
-use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard, watch};
+use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard, Notify};
 
 use super::{
     body::{EndReason, EventStream},
@@ -71,7 +71,9 @@ pub(super) struct Room {
     pub(super) hub: Arc<Shared>,
     key: Arc<str>,
     topic: Mutex<Topic>,
-    epochs: watch::Sender<u64>,
+    /// The topic's, as it was told last.
+    epoch: AtomicU64,
+    epoch_begins: Notify,
     upstream_turn: AsyncMutex<()>,
 }
 
@@ -219,7 +221,8 @@ impl Shared {
                     hub: Arc::clone(self),
                     key: Arc::from(key),
                     topic: Mutex::default(),
-                    epochs: watch::Sender::new(0),
+                    epoch: AtomicU64::new(0),
+                    epoch_begins: Notify::new(),
                     upstream_turn: AsyncMutex::new(()),
                 });
                 rooms.insert(Arc::clone(&room.key), Arc::clone(&room));
@@ -246,13 +249,24 @@ impl Room {
         self.topic.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Called while the topic is locked, so that epochs are told in their order.
     fn tell_epoch(&self, topic: &Topic) {
         let epoch = topic.epoch();
-        self.epochs.send_if_modified(|known| std::mem::replace(known, epoch) != epoch);
+        if self.epoch.swap(epoch, Ordering::SeqCst) != epoch {
+            self.epoch_begins.notify_waiters();
+        }
     }
 
-    pub(super) fn epochs(&self) -> watch::Receiver<u64> {
-        self.epochs.subscribe()
+    /// Waits until another epoch than this one has begun.
+    pub(super) async fn another_epoch(&self, epoch: u64) {
+        loop {
+            // Made before the look: from then on it hears of a beginning, whether it has been polled or not.
+            let begins = self.epoch_begins.notified();
+            if self.epoch.load(Ordering::SeqCst) != epoch {
+                return;
+            }
+            begins.await;
+        }
     }
 
     /// Waits for the right to have the upstream stream open.

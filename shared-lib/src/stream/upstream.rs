@@ -1,9 +1,9 @@
 //! The stream that a key's events come from, opened once a key and process and opened again when it breaks.
 
-use std::{error::Error, fmt, rc::Rc, sync::Arc, time::Duration};
+use std::{error::Error, fmt, pin::Pin, rc::Rc, sync::Arc, time::Duration};
 
 use futures_util::{Stream, StreamExt, stream::LocalBoxStream};
-use tokio::{select, sync::watch};
+use tokio::{select, time::Sleep};
 
 use super::{event::Event, hub::Room};
 
@@ -62,7 +62,7 @@ impl Upstream {
     pub(super) fn keep_open(&self, room: &Arc<Room>, owner: u64) {
         // Made here and not by the task: a task that is dropped before its first turn must hand the topic over too.
         let tenure = Tenure { room: Arc::clone(room), owner };
-        let task = run(self.clone(), room.epochs(), tenure);
+        let task = run(self.clone(), tenure);
         actix_web::rt::spawn(task);
     }
 }
@@ -98,17 +98,17 @@ enum End {
     Broken(Option<Box<dyn Error + Send + Sync>>),
 }
 
-async fn run(upstream: Upstream, mut epochs: watch::Receiver<u64>, tenure: Tenure) {
+async fn run(upstream: Upstream, tenure: Tenure) {
     let (room, owner) = (&tenure.room, tenure.owner);
     let mut failures = 0_u32;
     loop {
-        let (end, progress) = {
+        let (epoch, end, progress) = {
             // The one before has closed its stream when this is had: a key never has two.
             let _turn = room.upstream_turn().await;
-            epochs.borrow_and_update();
             let Some((epoch, cursor)) = room.opening(owner) else { return };
             let stream = (upstream.0)(cursor);
-            follow(room, epoch, stream, &mut epochs).await
+            let (end, progress) = follow(room, epoch, stream).await;
+            (epoch, end, progress)
         };
         failures = if progress { 1 } else { failures.saturating_add(1) };
         match end {
@@ -126,30 +126,35 @@ async fn run(upstream: Upstream, mut epochs: watch::Receiver<u64>, tenure: Tenur
                     }
                     None => tracing::debug!(failures, delay_ms, "an upstream stream ended and is opened again"),
                 }
-                pause(delay, &mut epochs).await;
+                pause(delay, room, epoch).await;
             }
         }
     }
 }
 
+/// In a box: the task would else have room for a timer as long as it lives, and most never need one.
+fn wait(time: Duration) -> Pin<Box<Sleep>> {
+    Box::pin(tokio::time::sleep(time))
+}
+
 /// Waits, or until another epoch begins: a new reader should not wait for the back-off of an old failure.
-async fn pause(delay: Duration, epochs: &mut watch::Receiver<u64>) {
+async fn pause(delay: Duration, room: &Room, epoch: u64) {
     if delay.is_zero() {
         return tokio::task::yield_now().await;
     }
     select! {
-        () = tokio::time::sleep(delay) => {}
-        _ = epochs.changed() => {}
+        () = wait(delay) => {}
+        () = room.another_epoch(epoch) => {}
     }
 }
 
 /// Takes in one opening to its end, and says whether it brought anything.
-async fn follow(room: &Room, epoch: u64, mut stream: UpstreamStream, epochs: &mut watch::Receiver<u64>) -> (End, bool) {
+async fn follow(room: &Room, epoch: u64, mut stream: UpstreamStream) -> (End, bool) {
     let (mut progress, mut in_a_row) = (false, 0);
     loop {
         let item = select! {
             biased;
-            _ = epochs.changed() => return (End::Stale, progress),
+            () = room.another_epoch(epoch) => return (End::Stale, progress),
             item = stream.next() => item,
         };
         let signal = match item {
@@ -165,7 +170,7 @@ async fn follow(room: &Room, epoch: u64, mut stream: UpstreamStream, epochs: &mu
         }
         in_a_row += 1;
         if crowded {
-            tokio::time::sleep(BREATH).await;
+            wait(BREATH).await;
         } else if in_a_row >= room.turn() {
             // A stream that always has something would keep the readers on this worker from their turn.
             in_a_row = 0;
