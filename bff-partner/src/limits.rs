@@ -245,7 +245,12 @@ pub fn heaviest() -> NonZeroU32 {
 
 /// What a call of this route is charged, or each of its items.
 pub(crate) fn weight(route: &Route) -> NonZeroU32 {
-    let entry = views::WEIGHTS.iter().find(|(method, path, _)| route.method == *method && route.path == *path);
+    weight_of(route.method.as_str(), &route.path)
+}
+
+/// [`weight`] of the route of this method and path.
+pub(crate) fn weight_of(method: &str, path: &str) -> NonZeroU32 {
+    let entry = views::WEIGHTS.iter().find(|(of, at, _)| *of == method && *at == path);
     entry.and_then(|(_, _, weight)| NonZeroU32::new(*weight)).unwrap_or(NonZeroU32::MIN)
 }
 

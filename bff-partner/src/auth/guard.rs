@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     keys::{KeyRing, RingError},
-    limits::{self, Limits},
+    limits::{self, Charged, Limits},
     versions::Versions,
 };
 
@@ -73,19 +73,19 @@ impl KeyGuard {
             return Err(refusal::insufficient_scope(needed));
         }
         let caller = Caller { subject: key.owner(), scopes: key.scopes.clone(), token: None };
-        if limits::is_per_item(route) {
+        let (headers, place) = if limits::is_per_item(route) {
             let (account, place) = self.limits.enter(&key)?;
-            self.versions.count(&key, route);
             request.extensions_mut().insert(Toll::new(account, limits::weight(route)));
-            request.extensions_mut().insert(AdmittedKey::new(key));
-            return Ok(Admission { caller: Some(caller), hold: Some(Box::new(place)), ..Admission::default() });
-        }
-        let charged = self.limits.charge(&key, route).await?;
+            (Vec::new(), place)
+        } else {
+            let Charged { decision, place, bill } = self.limits.charge(&key, route).await?;
+            let headers = decision.headers();
+            request.extensions_mut().insert(AdmittedCall::new(decision, bill));
+            (headers, place)
+        };
         self.versions.count(&key, route);
-        let headers = charged.decision.headers();
         request.extensions_mut().insert(AdmittedKey::new(key));
-        request.extensions_mut().insert(AdmittedCall::new(charged.decision, charged.bill));
-        Ok(Admission { caller: Some(caller), headers, hold: Some(Box::new(charged.place)), ..Admission::default() })
+        Ok(Admission { caller: Some(caller), headers, hold: Some(Box::new(place)), ..Admission::default() })
     }
 }
 

@@ -10,7 +10,7 @@ use std::{convert::Infallible, future::Future, sync::Arc, time::Duration};
 
 use shared_lib::clock::Clock;
 use sqlx::postgres::{PgListener, PgNotification};
-use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use super::ring::KeyRing;
@@ -31,15 +31,7 @@ const MIN_INTERVAL: Duration = Duration::from_millis(50);
 /// Hears for as long as one copy of it lives.
 #[derive(Clone)]
 pub struct KeyWatch {
-    _hearing: Arc<Hearing>,
-}
-
-struct Hearing(JoinHandle<()>);
-
-impl Drop for Hearing {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
+    _hearing: Arc<AbortOnDropHandle<()>>,
 }
 
 /// Why nothing is heard any more.
@@ -59,7 +51,7 @@ impl KeyWatch {
     pub fn start(ring: KeyRing, channel: Channel, fresh: Duration, clock: Clock) -> Self {
         let interval = (fresh / 2).max(MIN_INTERVAL);
         let ear = Ear { ring, channel, interval, clock, own: format!("trifront_partner_{}", Uuid::new_v4().simple()) };
-        Self { _hearing: Arc::new(Hearing(tokio::spawn(ear.hear()))) }
+        Self { _hearing: Arc::new(AbortOnDropHandle::new(tokio::spawn(ear.hear()))) }
     }
 }
 

@@ -13,7 +13,7 @@ use std::{
 use jiff::{Timestamp, civil::Date};
 use shared_lib::{clock::Clock, rate_limit::Period};
 use sqlx::Row;
-use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::database::{Database, DatabaseError};
 
@@ -45,7 +45,7 @@ enum RecordError {
 #[derive(Clone)]
 pub struct UsageRecord {
     shared: Arc<Shared>,
-    _writing: Arc<Writing>,
+    _writing: Arc<AbortOnDropHandle<()>>,
 }
 
 struct Shared {
@@ -55,14 +55,6 @@ struct Shared {
     counts: Mutex<HashMap<Place, Count>>,
     /// Who writes has this.
     writing: tokio::sync::Mutex<()>,
-}
-
-struct Writing(JoinHandle<()>);
-
-impl Drop for Writing {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }
 
 /// One row of the record.
@@ -106,7 +98,7 @@ impl UsageRecord {
                 writer.write().await;
             }
         });
-        Self { shared, _writing: Arc::new(Writing(writing)) }
+        Self { shared, _writing: Arc::new(AbortOnDropHandle::new(writing)) }
     }
 
     /// Writes what has not been written yet, for a process that ends in order. A record that is away keeps it for as long

@@ -12,7 +12,7 @@ use std::{
 use jiff::{Timestamp, ToSpan, civil::Date};
 use shared_lib::clock::Clock;
 use sqlx::{Connection, Row};
-use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{day, month};
 use crate::{
@@ -97,7 +97,7 @@ impl Place {
 #[derive(Clone)]
 pub(super) struct VersionRecord {
     shared: Arc<Shared>,
-    _writing: Arc<Writing>,
+    _writing: Arc<AbortOnDropHandle<()>>,
 }
 
 struct Shared {
@@ -107,14 +107,6 @@ struct Shared {
     pending: Mutex<HashMap<Place, i64>>,
     /// The day on which old days were forgotten last. Who writes has this.
     forgotten_on: tokio::sync::Mutex<Option<Date>>,
-}
-
-struct Writing(JoinHandle<()>);
-
-impl Drop for Writing {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }
 
 impl VersionRecord {
@@ -132,7 +124,7 @@ impl VersionRecord {
                 }
             }
         });
-        Self { shared, _writing: Arc::new(Writing(writing)) }
+        Self { shared, _writing: Arc::new(AbortOnDropHandle::new(writing)) }
     }
 
     pub(super) fn count(&self, place: Place) {

@@ -11,7 +11,7 @@ use shared_lib::{
     testing::{Received, TestService, eventually, receive},
 };
 
-use crate::harness::{Engine, ORDER, Stage, new_key};
+use crate::harness::{Engine, ORDER, Stage, database, new_key};
 
 const PRODUCTS: &str = "/v1/products?size=1";
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -207,6 +207,32 @@ async fn who_calls_a_version_is_counted_for_each_partner_and_survives_the_proces
         let is_forgotten = || async { told_to_operators(&stage.service).await == all(&[]) };
         assert!(eventually(PATIENCE, is_forgotten).await, "{engine:?}: who has not called for 400 days");
     }
+}
+
+/// Shows: P7
+#[actix_web::test]
+async fn while_the_record_is_away_calls_are_kept_and_nobody_is_told_a_number_that_is_not_known() {
+    let (clock, _) = Clock::manual_at(at("2027-04-30T12:00:00Z"));
+    let stage = Stage::on(&[SOON], clock).await;
+    let calls_are = async |calls: u64| {
+        let told = || async { told_to_operators(&stage.service).await[0]["callers"][0]["callsToday"] == calls };
+        assert!(eventually(PATIENCE, told).await, "{}", told_to_operators(&stage.service).await);
+    };
+    assert_eq!(stage.get(PRODUCTS).await.status, 200);
+    calls_are(1).await;
+
+    let (file, elsewhere) = (database(&stage.folder), stage.folder.path().join("elsewhere"));
+    std::fs::rename(&file, &elsewhere).expect("the file is there");
+    assert_eq!(own_version(&stage.service, &stage.key).await, json!([{ "version": "v1" }]));
+    let url = stage.service.management_url("/admin/versions");
+    let told = receive(stage.service.client().get(url).bearer_auth("dev-only-operator-token").send()).await;
+    assert_eq!((told.status.as_u16(), told.header("retry-after")), (503, Some("1")), "{}", told.text());
+    for _ in 0..3 {
+        assert_eq!(stage.get(PRODUCTS).await.status, 200);
+    }
+    std::fs::rename(&elsewhere, &file).expect("the file is there");
+    // One before, one that asked for its own, and three.
+    calls_are(5).await;
 }
 
 /// Shows: P7, S8

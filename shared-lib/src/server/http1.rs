@@ -72,8 +72,8 @@ where
     Ok(builder.run())
 }
 
-/// That the process leaves, as the connections of one worker learn of it. Each waits for it for as long as it lives, and
-/// actix-server's own signal takes three times as much to be waited for.
+/// That the process leaves, as the connections of one worker learn of it. Each waits for it for as long as it lives, which
+/// takes 112 bytes, and with actix-server's own signal 176: of 10,000 idle streams that is more than half a mebibyte.
 #[derive(Clone, Default)]
 struct Leaving(Rc<(Cell<bool>, Notify)>);
 

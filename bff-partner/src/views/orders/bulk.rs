@@ -24,9 +24,9 @@ use super::{NewOrderBody, NewOrderLineBody, OrderView, Placing};
 use crate::{
     auth::{AdmittedKey, AsPartner, Toll},
     body::{JsonBody, malformed},
+    limits,
     openapi::{OrderRefusals, Refusals},
     services::Services,
-    views::WEIGHTS,
 };
 
 /// The most orders of one call.
@@ -176,8 +176,8 @@ pub async fn place_orders(
 
 /// How many orders a call may have of who may have so many units at once.
 pub fn most_orders(units: u64) -> usize {
-    let each = WEIGHTS.iter().find(|(_, path, _)| *path == PATH).map_or(1, |(_, _, units)| u64::from(*units));
-    usize::try_from(units / each.max(1)).unwrap_or(usize::MAX).min(MAX_ORDERS)
+    let each = u64::from(limits::weight_of("POST", PATH).get());
+    usize::try_from(units / each).unwrap_or(usize::MAX).min(MAX_ORDERS)
 }
 
 /// The orders of a request. One that is wrong is wrong for itself; only a request without orders, or with too many, is
