@@ -206,7 +206,12 @@ async fn all_orders_of_a_call_share_one_deadline_and_the_places_that_one_call_ha
     let answer = bulk(&stage, &orders(&keys)).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     let outcomes = outcomes(&answer);
-    assert_eq!(outcomes, vec![refused(504, "downstream-timeout"); 20]);
+    let (begun, others) = outcomes.split_at(5);
+    // Who was begun is told that the time is over, or, where the store is too slow to take the claim back in the grace, that
+    // nobody knows yet.
+    let late = [refused(504, "downstream-timeout"), refused(503, "idempotency-unavailable")];
+    assert!(begun.iter().all(|outcome| late.contains(outcome)), "{begun:?}");
+    assert_eq!(others, vec![refused(504, "downstream-timeout"); 15]);
     let asked: BTreeSet<String> =
         stage.sandbox.chaos().calls("orders").iter().map(|call| call.headers["idempotency-key"].clone()).collect();
     assert_eq!(asked.len(), 5, "and nothing more is sent when the time is over");
